@@ -1,0 +1,141 @@
+// The port of the lease store: rows and conditional one-row writes. docs/leases.md explains the protocol.
+//
+// Rows are keyed by application and stream; a store is opened for one such pair. Every write answers with the row as
+// it is afterwards (the new one on success, the old one on refusal), so a caller never has to guess. A write whose
+// outcome is not known (time-out, reset, a retry inside a client library) throws a LeaseStoreError with
+// `outcome: 'unknown'`, and the caller reads back.
+
+import { ShardpoolError } from './errors.ts';
+import type { Position } from './position.ts';
+
+/** A session is one life of an instance: `instanceId#nonce`, new after every start and after every self-fence. */
+export type SessionId = string;
+
+export const SCHEMA_VERSION = 1;
+
+export interface AppRow {
+  readonly schemaVersion: number;
+  readonly leaseDurationMs: number;
+  /** The start position as resolved on first sight; a LATEST carries the server time of AWS. */
+  readonly start: Position;
+  /** Grows with every write that can change an allocation. */
+  readonly rev: number;
+}
+
+export type SessionState = 'live' | 'draining' | 'ended' | 'dead';
+
+export interface SessionRow {
+  readonly session: SessionId;
+  /** Chosen by the client and set, never incremented by the store: applying it twice changes nothing. */
+  readonly beat: number;
+  readonly state: SessionState;
+  /** Null: no limit. */
+  readonly maxShards: number | null;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+}
+
+export interface ShardRow {
+  readonly shardId: string;
+  readonly parents: readonly string[];
+  readonly position: Position;
+  readonly owner: SessionId | null;
+  /** The fencing token; grows with every take. */
+  readonly token: number;
+  readonly handOffTo: SessionId | null;
+}
+
+/** `row` is what the store holds after the call: null where it holds none. */
+export interface WriteResult<Row> {
+  readonly applied: boolean;
+  readonly row: Row | null;
+}
+
+export interface TickRead {
+  readonly app: AppRow | null;
+  readonly sessions: readonly SessionRow[];
+}
+
+export interface FullRead extends TickRead {
+  readonly shards: readonly ShardRow[];
+}
+
+export interface LeaseStore {
+  /** Connects and creates what is missing. Called once, before anything else. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+
+  /** The rows that every tick needs; `rev` tells whether the shard rows moved. */
+  readTick(): Promise<TickRead>;
+  readAll(): Promise<FullRead>;
+  readSession(session: SessionId): Promise<SessionRow | null>;
+  readShard(shardId: string): Promise<ShardRow | null>;
+
+  /** Condition: the row is absent. The first one wins, the others get its row and adopt it. */
+  createApp(row: Omit<AppRow, 'rev'>): Promise<WriteResult<AppRow>>;
+  /** Condition: the row is absent. */
+  createSession(row: SessionRow): Promise<WriteResult<SessionRow>>;
+  /** Condition: live or draining, and the stored beat is lower. Sets the beat, the state and maxShards. */
+  beat(write: {
+    session: SessionId;
+    beat: number;
+    state: 'live' | 'draining';
+    maxShards: number | null;
+  }): Promise<WriteResult<SessionRow>>;
+  /** Condition: not dead. Sets `ended`, which is final. */
+  end(session: SessionId): Promise<WriteResult<SessionRow>>;
+  /** Condition: live or draining with exactly that beat; or, with `beat: null`, absent. Leaves a `dead` row; rev + 1. */
+  evict(write: { session: SessionId; beat: number | null }): Promise<WriteResult<SessionRow>>;
+  /** Condition: ended or dead. Removes the row; `applied` with `row: null`. */
+  deleteSession(session: SessionId): Promise<WriteResult<SessionRow>>;
+
+  /** Condition: the row is absent. Creates it free, with token 0; rev + 1. */
+  createShard(write: { shardId: string; parents: readonly string[]; position: Position }): Promise<WriteResult<ShardRow>>;
+  /**
+   * Condition: owner and token are the seen ones and the position is not SHARD_END. Sets owner, token, and clears handOffTo;
+   * rev + 1. `token` must be above both the seen one and every one this instance ever used on the shard. With
+   * `salvage`, a take from one's own old session writes that position too, unless it lies before the stored one.
+   */
+  take(write: {
+    shardId: string;
+    seenOwner: SessionId | null;
+    seenToken: number;
+    me: SessionId;
+    token: number;
+    salvage: Position | null;
+  }): Promise<WriteResult<ShardRow>>;
+  /** Condition: owner, token and handOffTo are the seen ones and the position is not SHARD_END. rev + 1. */
+  mark(write: {
+    shardId: string;
+    seenOwner: SessionId | null;
+    seenToken: number;
+    seenHandOffTo: SessionId | null;
+    handOffTo: SessionId | null;
+  }): Promise<WriteResult<ShardRow>>;
+  /** Condition: owner and token are mine and the stored position is not past `position`. */
+  checkpoint(write: OwnerWrite): Promise<WriteResult<ShardRow>>;
+  /** Condition: as checkpoint. Also sets owner to null; handOffTo stays as a reservation; rev + 1. */
+  release(write: OwnerWrite): Promise<WriteResult<ShardRow>>;
+  /** Condition: owner and token are mine. Sets SHARD_END, owner null, handOffTo null; rev + 1. */
+  finish(write: Omit<OwnerWrite, 'position'>): Promise<WriteResult<ShardRow>>;
+  /** Condition: at SHARD_END and without an owner. Removes the row; `applied` with `row: null`. */
+  deleteShard(shardId: string): Promise<WriteResult<ShardRow>>;
+}
+
+export interface OwnerWrite {
+  readonly shardId: string;
+  readonly me: SessionId;
+  readonly token: number;
+  readonly position: Position;
+}
+
+/** Thrown by a lease store. `outcome` says whether the write may have been applied. */
+export class LeaseStoreError extends ShardpoolError {
+  readonly outcome: 'unknown' | 'not-applied';
+
+  constructor(outcome: 'unknown' | 'not-applied', message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
+    super('ERR_LEASE_STORE', message, options);
+    this.outcome = outcome;
+  }
+}

@@ -1,0 +1,41 @@
+// What a handler sees: user records and batches of them.
+
+/** One user record, after deaggregation. Fields are decoded on first use; `data` is a view into its batch. */
+export interface StreamRecord<T = unknown> {
+  /** Decoded by the processor on first use and kept. Throws ERR_UNDECODABLE where the bytes do not fit. */
+  readonly value: T;
+  /** The bytes as they were put. Keeps the whole batch in memory while referenced: use `copy()` to hold on to it. */
+  readonly data: Uint8Array;
+  readonly partitionKey: string;
+  readonly explicitHashKey: string | null;
+  readonly sequenceNumber: string;
+  /** Index inside its aggregate; 0 for a plain record. */
+  readonly subSequenceNumber: number;
+  /** When Kinesis took the record. */
+  readonly arrivalTime: Date;
+  readonly shardId: string;
+  readonly stream: string;
+  /** Stable over replays: `shardId:sequenceNumber:subSequenceNumber`. */
+  readonly id: string;
+  /** The fencing token of the lease under which the record was read; it grows with every change of owner. */
+  readonly token: number;
+  /** True when the record was part of an aggregate. */
+  readonly aggregated: boolean;
+  /** A record of its own memory, safe to keep. */
+  copy(): StreamRecord<T>;
+}
+
+/** What one call of the handler gets: records of one shard, in order. */
+export interface Batch<T = unknown> extends Iterable<StreamRecord<T>> {
+  readonly length: number;
+  readonly shardId: string;
+  readonly stream: string;
+  readonly token: number;
+  /** Payload bytes of all records. */
+  readonly bytes: number;
+  /** MillisBehindLatest of the page that the last record came from, in ms; null when unknown. */
+  readonly lagMs: number | null;
+  at(index: number): StreamRecord<T> | undefined;
+  /** All records as an array. */
+  toArray(): StreamRecord<T>[];
+}
