@@ -80,6 +80,12 @@ export interface Credentials {
   readonly expiration: number;
 }
 
+/**
+ * Where a client gets credentials. `renew` asks for others than last time, because AWS refused those as expired; a
+ * source that cannot do better may ignore it.
+ */
+export type CredentialsSource = (renew?: boolean) => Promise<Credentials>;
+
 /** How a client reaches the stream. Plain data, so that it survives the way into a thread. */
 export interface StreamAddress {
   /** Name or ARN, as the user gave it. */

@@ -5,7 +5,7 @@ export interface StreamRecord<T = unknown> {
   /** Decoded by the processor on first use and kept. Throws ERR_UNDECODABLE where the bytes do not fit. */
   readonly value: T;
   /** The bytes as they were put. Keeps the whole batch in memory while referenced: use `copy()` to hold on to it. */
-  readonly data: Uint8Array;
+  readonly data: Buffer;
   readonly partitionKey: string;
   readonly explicitHashKey: string | null;
   readonly sequenceNumber: string;

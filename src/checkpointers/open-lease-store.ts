@@ -1,0 +1,140 @@
+// Opens the lease store that a checkpointer option names: a built-in one, or the user's own by module URL.
+
+import type { LeaseStore } from '../model/lease-store.ts';
+import { ShardpoolError } from '../model/errors.ts';
+import { createMemoryLeaseStore } from './memory-lease-store.ts';
+
+/** The names of the built-in checkpointers. */
+export const CHECKPOINTERS = ['memory'] as const;
+export type CheckpointerName = (typeof CHECKPOINTERS)[number];
+
+export type CheckpointerOptions = Readonly<Record<string, unknown>>;
+
+/** Plain data, so that it survives the way into the coordinator thread. */
+export type CheckpointerSpec =
+  | { readonly name: CheckpointerName; readonly options: CheckpointerOptions }
+  /** `module` is a URL, or a package name that resolves from shardpool. */
+  | { readonly module: string; readonly options: CheckpointerOptions };
+
+/** What the rows of one store are keyed by. */
+export interface LeaseStoreScope {
+  readonly application: string;
+  readonly stream: string;
+}
+
+/** What a user's module exports, as `default` or as `createLeaseStore`. */
+export type CreateLeaseStore = (
+  options: CheckpointerOptions,
+  scope: LeaseStoreScope,
+) => LeaseStore | Promise<LeaseStore>;
+
+/** A table rather than a list, so that a method added to the port cannot be forgotten here. */
+const METHODS: Readonly<Record<keyof LeaseStore, true>> = {
+  open: true,
+  close: true,
+  readTick: true,
+  readAll: true,
+  readSession: true,
+  readShard: true,
+  createApp: true,
+  createSession: true,
+  beat: true,
+  end: true,
+  evict: true,
+  deleteSession: true,
+  createShard: true,
+  take: true,
+  mark: true,
+  checkpoint: true,
+  release: true,
+  finish: true,
+  deleteShard: true,
+};
+
+/**
+ * Returns the store with `open()` already called. Throws ERR_INVALID_OPTION where the spec names nothing usable, and
+ * ERR_LEASE_STORE where a store was made but lacks methods, cannot be made or does not open.
+ */
+export async function openLeaseStore(spec: CheckpointerSpec, scope: LeaseStoreScope): Promise<LeaseStore> {
+  const store = 'module' in spec ? await createFromModule(spec, scope) : createBuiltIn(spec);
+  try {
+    await store.open();
+  } catch (cause) {
+    if (cause instanceof ShardpoolError) throw cause;
+    throw new ShardpoolError('ERR_LEASE_STORE', `The lease store did not open: ${messageOf(cause)}`, { cause });
+  }
+  return store;
+}
+
+function createBuiltIn(spec: { name: CheckpointerName; options: CheckpointerOptions }): LeaseStore {
+  switch (spec.name) {
+    case 'memory': {
+      const [unknown] = Object.keys(spec.options);
+      if (unknown !== undefined) {
+        throw new ShardpoolError(
+          'ERR_INVALID_OPTION',
+          `The checkpointer "memory" takes no options, got \`${unknown}\``,
+        );
+      }
+      return createMemoryLeaseStore();
+    }
+    default:
+      spec.name satisfies never;
+      throw new ShardpoolError(
+        'ERR_INVALID_OPTION',
+        `Expected \`checkpointer\` to be one of ${CHECKPOINTERS.join(', ')} or a module, got \`${String(spec.name)}\``,
+      );
+  }
+}
+
+async function createFromModule(
+  spec: { module: string; options: CheckpointerOptions },
+  scope: LeaseStoreScope,
+): Promise<LeaseStore> {
+  let exported: { default?: unknown; createLeaseStore?: unknown };
+  try {
+    exported = (await import(spec.module)) as typeof exported;
+  } catch (cause) {
+    throw new ShardpoolError(
+      'ERR_INVALID_OPTION',
+      `The checkpointer module ${spec.module} cannot be imported: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+  const create = exported.createLeaseStore ?? exported.default;
+  if (typeof create !== 'function') {
+    throw new ShardpoolError(
+      'ERR_INVALID_OPTION',
+      `The checkpointer module ${spec.module} exports no function as \`default\` or \`createLeaseStore\``,
+    );
+  }
+  let store: unknown;
+  try {
+    store = await (create as CreateLeaseStore)(spec.options, scope);
+  } catch (cause) {
+    if (cause instanceof ShardpoolError) throw cause;
+    throw new ShardpoolError(
+      'ERR_LEASE_STORE',
+      `The checkpointer module ${spec.module} made no lease store: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+  const missing = missingMethods(store);
+  if (missing.length > 0) {
+    throw new ShardpoolError(
+      'ERR_LEASE_STORE',
+      `The lease store of ${spec.module} lacks the methods ${missing.join(', ')}`,
+    );
+  }
+  return store as LeaseStore;
+}
+
+function missingMethods(store: unknown): string[] {
+  const methods = Object.keys(METHODS);
+  if (typeof store !== 'object' || store === null) return methods;
+  return methods.filter((method) => typeof (store as Record<string, unknown>)[method] !== 'function');
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,194 @@
+// The session of this instance: one beat per interval proves that it lives, and moves the fence.
+//
+// Only a beat that was answered before the deadline counts, and it counts from its own start. Once the deadline has
+// passed the session is over, whatever a late answer says: others may own the shards by then.
+
+import type { LeaseStore, SessionId } from '../model/lease-store.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Fence } from '../platform/fence.ts';
+import { delay, type Timer, type Timers } from '../platform/timers.ts';
+
+export interface HeartbeatParts {
+  readonly store: Pick<LeaseStore, 'createSession' | 'beat' | 'end'>;
+  readonly fence: Fence;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly instanceId: string;
+  /** A new one for every session. */
+  readonly nonce: () => string;
+  readonly maxShards: number | null;
+  readonly host: { readonly name: string; readonly pid: number; readonly version: string };
+  readonly leaseDurationMs: number;
+  readonly marginMs: number;
+  readonly heartbeatIntervalMs: number;
+  /** The session is over and so is every lease of it. A new session follows by itself. */
+  readonly onLost: (session: SessionId, cause: string) => void;
+  readonly onRenewed: (session: SessionId) => void;
+  /** A beat failed; it is tried again at once. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface HeartbeatStats {
+  readonly beats: number;
+  /** Largest time between the starts of two beats, ms. */
+  readonly largestGapMs: number;
+}
+
+export interface Heartbeat {
+  /** Creates the first session; rejects when the store cannot be written. */
+  start(): Promise<void>;
+  readonly session: SessionId;
+  readonly stats: HeartbeatStats;
+  /** True while this session may act. Checked before every write; ends the session when the deadline has passed. */
+  isValid(): boolean;
+  /** Others plan without this instance from now on, and its leases stay valid. */
+  drain(): void;
+  /** Says that the session ended; after the last release. */
+  stop(): Promise<void>;
+}
+
+/** A beat that is not answered within this is tried again: it may have been lost. */
+const BEAT_TIMEOUT_MS = 2_000;
+const RETRY_MS = 200;
+
+export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
+  const { store, fence, clock, timers, leaseDurationMs, marginMs, heartbeatIntervalMs } = parts;
+  const stopping = new AbortController();
+  let session: SessionId = '';
+  let state: 'live' | 'draining' = 'live';
+  let beat = 0;
+  let beats = 0;
+  let lastStart: number | null = null;
+  let largestGapMs = 0;
+  let lost = false;
+  let loop: Promise<void> = Promise.resolve();
+  let deadlineTimer: Timer | null = null;
+
+  const validity = leaseDurationMs - marginMs;
+
+  const lose = (cause: string) => {
+    if (lost || stopping.signal.aborted) return;
+    lost = true;
+    fence.latch();
+    parts.onLost(session, cause);
+  };
+
+  const armDeadline = () => {
+    if (deadlineTimer !== null) timers.clearTimeout(deadlineTimer);
+    deadlineTimer = timers.setTimeout(
+      () => {
+        deadlineTimer = null;
+        if (!fence.isValid()) lose('no beat was confirmed in time');
+        else armDeadline();
+      },
+      Math.max(1, fence.remainingMs() + 1),
+    );
+  };
+
+  /** The first attempt is what validity counts from: a later one may only find what an earlier one created. */
+  const createSession = async () => {
+    const startedAt = clock.monotonic();
+    session = `${parts.instanceId}#${parts.nonce()}`;
+    beat = 0;
+    const row = { session, beat, state, maxShards: parts.maxShards, host: parts.host.name, pid: parts.host.pid, version: parts.host.version };
+    const { applied, row: stored } = await store.createSession(row);
+    if (!applied && stored?.state !== 'live') throw new Error(`Session ${session} exists and is ${stored?.state}`);
+    lost = false;
+    lastStart = null;
+    fence.reopen(startedAt + validity);
+    armDeadline();
+  };
+
+  const sendBeat = async () => {
+    const startedAt = clock.monotonic();
+    if (lastStart !== null) largestGapMs = Math.max(largestGapMs, startedAt - lastStart);
+    lastStart = startedAt;
+    beat += 1;
+    const mine = session;
+    const { applied, row } = await withTimeout(
+      store.beat({ session, beat, state, maxShards: parts.maxShards }),
+      BEAT_TIMEOUT_MS,
+      timers,
+    );
+    if (mine !== session || lost) return;
+    if (!applied && (row === null || (row.state !== 'live' && row.state !== 'draining'))) {
+      lose(row === null ? 'the session row is gone' : `the session row says ${row.state}`);
+      return;
+    }
+    if (!fence.isValid()) {
+      lose('a beat was confirmed after the deadline');
+      return;
+    }
+    beats += 1;
+    fence.extendTo(startedAt + validity);
+    armDeadline();
+  };
+
+  const run = async () => {
+    while (!stopping.signal.aborted) {
+      const startedAt = clock.monotonic();
+      try {
+        if (lost) {
+          const old = session;
+          // Best effort: others then need not wait for the lease to run out.
+          await store.end(old).catch(parts.onError);
+          await createSession();
+          parts.onRenewed(session);
+        } else {
+          await sendBeat();
+        }
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        parts.onError(error);
+        await delay(timers, RETRY_MS, stopping.signal);
+        continue;
+      }
+      if (!lost) await delay(timers, heartbeatIntervalMs - (clock.monotonic() - startedAt), stopping.signal);
+    }
+  };
+
+  return {
+    async start() {
+      await createSession();
+      loop = delay(timers, heartbeatIntervalMs, stopping.signal).then(run);
+    },
+    get session() {
+      return session;
+    },
+    get stats() {
+      return { beats, largestGapMs };
+    },
+    isValid() {
+      if (lost) return false;
+      if (fence.isValid()) return true;
+      lose('the deadline passed while this process stood still');
+      return false;
+    },
+    drain() {
+      state = 'draining';
+    },
+    async stop() {
+      stopping.abort();
+      if (deadlineTimer !== null) timers.clearTimeout(deadlineTimer);
+      await loop;
+      fence.latch();
+      if (session !== '') await store.end(session).catch(parts.onError);
+    },
+  };
+}
+
+function withTimeout<T>(promise: Promise<T>, ms: number, timers: Timers): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = timers.setTimeout(() => reject(new Error(`No answer from the lease store within ${ms} ms`)), ms);
+    promise.then(
+      (value) => {
+        timers.clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        timers.clearTimeout(timer);
+        reject(error as Error);
+      },
+    );
+  });
+}

@@ -1,0 +1,87 @@
+// The shards of the stream as last listed, kept up to date: at intervals, and at once when a page names children.
+
+import type { KinesisApi, ShardFilter, ShardListing } from '../kinesis/api.ts';
+import { decodePosition, type Position } from '../model/position.ts';
+import { backoffDelayMs } from '../platform/backoff.ts';
+import { delay, type Timers } from '../platform/timers.ts';
+
+export interface TopologyParts {
+  readonly api: Pick<KinesisApi, 'listShards'>;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly shardRefreshIntervalMs: number;
+  readonly onListing: (listing: ShardListing) => Promise<void>;
+  /** The last topology stays in force; the refresh is tried again after `delayMs`. */
+  readonly onRetry: (error: unknown, attempt: number, delayMs: number) => void;
+  /** True when retrying will not mend it. */
+  readonly isFatal: (error: unknown) => boolean;
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface Topology {
+  /** Starts refreshing; the first listing was made by the caller. */
+  start(): void;
+  /** Refreshes as soon as possible. */
+  refresh(): void;
+  stop(): Promise<void>;
+}
+
+const BACKOFF = { minDelayMs: 200, maxDelayMs: 10_000 };
+
+export function createTopology(parts: TopologyParts): Topology {
+  const stopping = new AbortController();
+  let wake = new AbortController();
+  let loop: Promise<void> = Promise.resolve();
+
+  const run = async () => {
+    let attempt = 0;
+    let waitMs = parts.shardRefreshIntervalMs;
+    while (!stopping.signal.aborted) {
+      await delay(parts.timers, waitMs, AbortSignal.any([stopping.signal, wake.signal]));
+      if (stopping.signal.aborted) return;
+      wake = new AbortController();
+      try {
+        await parts.onListing(await parts.api.listShards({ type: 'ALL' }, { signal: stopping.signal }));
+        attempt = 0;
+        waitMs = parts.shardRefreshIntervalMs;
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        if (parts.isFatal(error)) {
+          parts.onFatal(error);
+          return;
+        }
+        attempt += 1;
+        waitMs = backoffDelayMs(attempt, BACKOFF, parts.random);
+        parts.onRetry(error, attempt, waitMs);
+      }
+    }
+  };
+
+  return {
+    start() {
+      loop = run();
+    },
+    refresh: () => wake.abort(),
+    async stop() {
+      stopping.abort();
+      await loop;
+    },
+  };
+}
+
+/** The shards with which an application begins that starts at `start`; what came before them counts as done. */
+export function startSetFilter(start: Position): ShardFilter {
+  const decoded = decodePosition(start);
+  switch (decoded.type) {
+    case 'TRIM_HORIZON':
+      return { type: 'AT_TRIM_HORIZON' };
+    case 'LATEST':
+    case 'AT_TIMESTAMP':
+      return { type: 'AT_TIMESTAMP', at: decoded.at };
+    case 'SEQUENCE':
+    case 'SHARD_END':
+      throw new TypeError(`An application cannot start at ${decoded.type}`);
+    default:
+      return decoded satisfies never;
+  }
+}

@@ -1,0 +1,52 @@
+// Keeps credentials until they near their end, and over a short failure of their source.
+
+import type { Credentials, CredentialsSource } from './api.ts';
+
+export interface CredentialCache {
+  /** Rejects with what the source rejects with, unless the credentials at hand still hold. */
+  get(): Promise<Credentials>;
+  /** AWS refused `used`: the next `get` asks the source to renew. */
+  refuse(used: Credentials): void;
+}
+
+/** How long before their end new ones are asked for. */
+const RENEWAL_WINDOW_MS = 5 * 60_000;
+
+export function createCredentialCache(source: CredentialsSource, now: () => number): CredentialCache {
+  let held: Credentials | null = null;
+  let renewAt = 0;
+  let refused = false;
+  let loading: Promise<Credentials> | null = null;
+
+  // With little time left, half of it: sources that hand out short-lived credentials are not asked at every call.
+  const plan = (expiration: number) => {
+    const left = expiration - now();
+    renewAt = now() + Math.max(left - RENEWAL_WINDOW_MS, left / 2);
+  };
+
+  const load = async (): Promise<Credentials> => {
+    const renew = refused;
+    try {
+      held = await source(renew);
+      if (renew) refused = false;
+    } catch (error) {
+      if (held === null || refused || held.expiration <= now()) throw error;
+    }
+    plan(held.expiration);
+    return held;
+  };
+
+  return {
+    async get() {
+      if (held !== null && !refused && now() < renewAt) return held;
+      // One question for all that wait: many shards share one cache.
+      loading ??= load().finally(() => {
+        loading = null;
+      });
+      return loading;
+    },
+    refuse(used) {
+      if (used === held) refused = true;
+    },
+  };
+}

@@ -1,0 +1,318 @@
+// Every message that crosses a port, both directions. Plain data: no classes, no optional fields, null when absent.
+//
+//   main <-> coordinator          MainToCoordinator / CoordinatorToMain
+//   coordinator <-> receiver      CoordinatorToReceiver / ReceiverToCoordinator   (main, or a handler thread)
+//   coordinator <-> fetch thread  CoordinatorToFetcher / FetcherToCoordinator
+//   fetch thread <-> receiver     FetcherToReceiver / ReceiverToFetcher           (the data port)
+//   main <-> handler thread       MainToHandlerThread / HandlerThreadToMain
+//   pool -> fetch thread          FetcherTask
+//
+// A shard travels as a small index that the coordinator gives out; `epoch` counts the readers it had in this process.
+
+import type { EncodedError } from './model/errors.ts';
+import type { Position } from './model/position.ts';
+import type { ChildShard, EndReason, LeaseState, ShardState } from './model/shard.ts';
+import type { RawPort } from './model/port.ts';
+
+export type ShardIndex = number;
+/** Number of one life of a fetch thread; also its slot in the byte budget. */
+export type HostId = number;
+
+// ── configuration that threads are started with ────────────────────────────────────────────────────────────────
+
+export interface ModuleSpec {
+  readonly module: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+export interface NamedSpec {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface AddressConfig {
+  readonly stream: string;
+  readonly region: string | null;
+  readonly endpoint: string | null;
+}
+
+export interface BatchShape {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  readonly maxWaitMs: number;
+}
+
+export interface FetcherConfig {
+  readonly address: AddressConfig;
+  readonly processor: NamedSpec | ModuleSpec;
+  readonly batch: BatchShape;
+  readonly recordLimit: number;
+  readonly readsPerSecond: number;
+  readonly idlePollMs: number;
+}
+
+export interface CoordinatorConfig {
+  readonly address: AddressConfig;
+  readonly application: string;
+  readonly instanceId: string;
+  readonly version: string;
+  readonly start: 'TRIM_HORIZON' | 'LATEST' | { readonly at: number };
+  readonly checkpointer: NamedSpec | ModuleSpec;
+  readonly threads: number;
+  /** Null: no limit. */
+  readonly maxShards: number | null;
+  readonly describe: 'list-shards' | 'describe-stream' | 'skip';
+  readonly createStream: { readonly shards: number } | 'on-demand' | null;
+  readonly describeTimeoutMs: number;
+  readonly shardRefreshIntervalMs: number;
+  readonly leaseDurationMs: number;
+  readonly marginMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly coordinationIntervalMs: number;
+  readonly checkpointIntervalMs: number;
+  readonly settleMs: number;
+  readonly threadHangMs: number;
+  readonly fetcher: FetcherConfig;
+}
+
+export interface ReceiverConfig {
+  readonly stream: string;
+  readonly processor: NamedSpec | ModuleSpec;
+  readonly concurrency: number | null;
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/** Shared memory that every thread of a consumer looks at. */
+export interface SharedMemory {
+  /** platform/fence.ts */
+  readonly fence: SharedArrayBuffer;
+  /** platform/byte-budget.ts */
+  readonly budget: SharedArrayBuffer;
+  /** platform/progress.ts */
+  readonly progress: SharedArrayBuffer;
+}
+
+export interface PlainCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | null;
+  /** Ms since the epoch. */
+  readonly expiration: number;
+}
+
+export interface LogRecord {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+// ── main <-> coordinator ───────────────────────────────────────────────────────────────────────────────────────
+
+export type MainToCoordinator =
+  | {
+      readonly type: 'start';
+      readonly config: CoordinatorConfig;
+      readonly memory: SharedMemory;
+      /** One port per receiver; the index is the receiver's number. */
+      readonly receivers: readonly RawPort[];
+    }
+  | { readonly type: 'credentials'; readonly id: number; readonly value: PlainCredentials | null; readonly error: EncodedError | null }
+  | { readonly type: 'status'; readonly id: number }
+  /** Drain, then finish. */
+  | { readonly type: 'stop'; readonly drainMs: number }
+  /** Write what is acked for `checkpoint()`. */
+  | { readonly type: 'checkpoint'; readonly id: number };
+
+export type CoordinatorToMain =
+  | { readonly type: 'started'; readonly shards: number }
+  | { readonly type: 'credentials?'; readonly id: number }
+  | { readonly type: 'event'; readonly event: ThreadEvent }
+  | { readonly type: 'log'; readonly record: LogRecord }
+  | { readonly type: 'status'; readonly id: number; readonly status: CoordinatorStatus }
+  | { readonly type: 'checkpointed'; readonly id: number; readonly error: EncodedError | null }
+  | { readonly type: 'drained'; readonly late: number }
+  | { readonly type: 'bye'; readonly positions: readonly (readonly [shardId: string, position: Position])[] }
+  | { readonly type: 'fatal'; readonly error: EncodedError };
+
+/** What threads report to the user's listeners; the names are the consumer's event names. */
+export type ThreadEvent =
+  | { readonly name: 'shard:start'; readonly shardId: string; readonly position: Position; readonly token: number; readonly thread: HostId }
+  | { readonly name: 'shard:end'; readonly shardId: string; readonly reason: EndReason; readonly position: Position }
+  | { readonly name: 'shard:retry'; readonly shardId: string; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number }
+  | { readonly name: 'topology:changed'; readonly open: number; readonly closed: number; readonly added: readonly string[] }
+  | { readonly name: 'topology:retry'; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number }
+  | { readonly name: 'handler:failed'; readonly shardId: string; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number; readonly records: number }
+  | { readonly name: 'lease:lost'; readonly shardId: string; readonly token: number; readonly cause: string }
+  | { readonly name: 'session:lost'; readonly session: string; readonly cause: string }
+  | { readonly name: 'thread:died'; readonly kind: 'fetch' | 'handler' | 'coordinator'; readonly thread: number; readonly error: EncodedError; readonly shards: readonly string[] };
+
+export interface ShardStatusRow {
+  readonly shardId: string;
+  readonly parents: readonly string[];
+  readonly open: boolean;
+  readonly listed: boolean;
+  readonly lease: LeaseState;
+  readonly state: ShardState | null;
+  /** Ms since the epoch. */
+  readonly since: number;
+  readonly lagMs: number | null;
+  readonly position: Position;
+  readonly owner: string | null;
+  readonly token: number;
+  readonly thread: HostId | null;
+  readonly receiver: number | null;
+  readonly throttled: number;
+  readonly reads: number;
+}
+
+export interface CoordinatorStatus {
+  readonly session: string;
+  readonly shards: readonly ShardStatusRow[];
+  readonly threads: readonly { readonly thread: HostId; readonly shards: number; readonly utilization: number }[];
+  /** Largest time between the starts of two beats so far, in ms. */
+  readonly largestBeatGapMs: number;
+  readonly beats: number;
+  readonly leaseRemainingMs: number;
+  readonly bufferedBytes: number;
+}
+
+// ── coordinator <-> receiver ───────────────────────────────────────────────────────────────────────────────────
+
+export interface EpochRow {
+  readonly shard: ShardIndex;
+  readonly shardId: string;
+  readonly token: number;
+  readonly epoch: number;
+  /** Null: revoked, for `reason`. */
+  readonly host: HostId | null;
+  readonly reason: EndReason | null;
+}
+
+export type CoordinatorToReceiver =
+  | { readonly type: 'host'; readonly host: HostId; readonly port: RawPort }
+  | { readonly type: 'epoch'; readonly rows: readonly EpochRow[] }
+  | { readonly type: 'hostGone'; readonly host: HostId }
+  /** Finish what was received; answered by `drained`. */
+  | { readonly type: 'drain' }
+  /** The deadline passed: abort the handlers, give the rest back unhandled; answered by `drained`. */
+  | { readonly type: 'abort' }
+  | { readonly type: 'end' };
+
+export type ReceiverToCoordinator =
+  | { readonly type: 'acked'; readonly rows: readonly AckedRow[] }
+  | {
+      readonly type: 'settled';
+      readonly host: HostId;
+      /** Held batches of that thread, which this receiver will still release. */
+      readonly heldUnits: number;
+      readonly heldRecords: number;
+      /** Last received position per shard; a shard of which nothing came is missing. */
+      readonly rows: readonly (readonly [shard: ShardIndex, epoch: number, received: Position])[];
+    }
+  | { readonly type: 'drained'; readonly late: number };
+
+export type AckedRow = readonly [shard: ShardIndex, token: number, epoch: number, upTo: Position];
+
+// ── coordinator <-> fetch thread ───────────────────────────────────────────────────────────────────────────────
+
+export interface FetcherTask {
+  readonly host: HostId;
+  readonly config: FetcherConfig;
+  readonly memory: SharedMemory;
+  readonly control: RawPort;
+  /** One data port per receiver. */
+  readonly data: readonly RawPort[];
+}
+
+export type CoordinatorToFetcher =
+  | {
+      readonly type: 'assign';
+      readonly shard: ShardIndex;
+      readonly shardId: string;
+      readonly token: number;
+      readonly epoch: number;
+      /** A sequence position means: everything up to and including it is already there. */
+      readonly from: Position;
+      readonly receiver: number;
+    }
+  | { readonly type: 'revoke'; readonly shard: ShardIndex; readonly epoch: number; readonly reason: EndReason }
+  | { readonly type: 'credentials'; readonly id: number; readonly value: PlainCredentials | null; readonly error: EncodedError | null }
+  | { readonly type: 'ping'; readonly id: number }
+  /** Stop fetching, send what is packed, end every shard with `requested`; answered by `drained`. */
+  | { readonly type: 'drain' }
+  | { readonly type: 'end' };
+
+export type FetcherToCoordinator =
+  | { readonly type: 'ready' }
+  | { readonly type: 'pong'; readonly id: number; readonly utilization: number }
+  | { readonly type: 'revoked'; readonly shard: ShardIndex; readonly epoch: number }
+  | {
+      readonly type: 'state';
+      readonly shard: ShardIndex;
+      readonly epoch: number;
+      readonly state: ShardState;
+      readonly since: number;
+      readonly lagMs: number | null;
+      readonly reads: number;
+      readonly throttled: number;
+    }
+  | { readonly type: 'shardEnd'; readonly shard: ShardIndex; readonly epoch: number; readonly children: readonly ChildShard[] }
+  | { readonly type: 'shardRetry'; readonly shard: ShardIndex; readonly epoch: number; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number }
+  | { readonly type: 'shardFailed'; readonly shard: ShardIndex; readonly epoch: number; readonly error: EncodedError }
+  | { readonly type: 'credentials?'; readonly id: number }
+  | { readonly type: 'log'; readonly record: LogRecord }
+  | { readonly type: 'drained' };
+
+// ── the data port: fetch thread <-> receiver ───────────────────────────────────────────────────────────────────
+
+/** One packed batch; delivery/packed-batch.ts has the layout of `ab`. */
+export interface BatchMessage {
+  readonly type: 'batch';
+  readonly shard: ShardIndex;
+  readonly epoch: number;
+  /** Number of user records. */
+  readonly n: number;
+  /** Payload bytes. */
+  readonly bytes: number;
+  /** What it costs in the byte budget. */
+  readonly units: number;
+  readonly lagMs: number | null;
+  readonly ab: ArrayBuffer;
+  /** Partition keys, joined. */
+  readonly keys: string;
+  /** Distinct sequence numbers, comma separated. */
+  readonly seqs: string;
+  /** Distinct explicit hash keys, comma separated; null when no record has one. */
+  readonly ehks: string | null;
+}
+
+export type FetcherToReceiver =
+  | BatchMessage
+  /** After the last batch of this reader. */
+  | { readonly type: 'end'; readonly shard: ShardIndex; readonly epoch: number; readonly reason: EndReason };
+
+export type ReceiverToFetcher =
+  /** `n` batches of the shard are done with: its window opens by as many. */
+  | { readonly type: 'acks'; readonly rows: readonly (readonly [shard: ShardIndex, epoch: number, n: number])[] }
+  /** The byte budget has room again. */
+  | { readonly type: 'room' };
+
+// ── main <-> handler thread ────────────────────────────────────────────────────────────────────────────────────
+
+export type MainToHandlerThread =
+  | {
+      readonly type: 'start';
+      readonly thread: number;
+      readonly module: string;
+      readonly config: ReceiverConfig;
+      readonly memory: SharedMemory;
+      readonly coordinator: RawPort;
+    }
+  | { readonly type: 'end' };
+
+export type HandlerThreadToMain =
+  | { readonly type: 'ready' }
+  | { readonly type: 'event'; readonly event: ThreadEvent }
+  | { readonly type: 'log'; readonly record: LogRecord }
+  | { readonly type: 'fatal'; readonly error: EncodedError }
+  | { readonly type: 'ended' };
