@@ -13,21 +13,13 @@ import type { EncodedError } from './model/errors.ts';
 import type { Position } from './model/position.ts';
 import type { ChildShard, EndReason, LeaseState, ShardState } from './model/shard.ts';
 import type { RawPort } from './model/port.ts';
+import type { CheckpointerSpec, ProcessorSpec } from './model/specs.ts';
 
 export type ShardIndex = number;
 /** Number of one life of a fetch thread; also its slot in the byte budget. */
 export type HostId = number;
 
 // ── configuration that threads are started with ────────────────────────────────────────────────────────────────
-
-export interface ModuleSpec {
-  readonly module: string;
-  readonly options: Readonly<Record<string, unknown>>;
-}
-export interface NamedSpec {
-  readonly name: string;
-  readonly options: Readonly<Record<string, unknown>>;
-}
 
 export interface AddressConfig {
   readonly stream: string;
@@ -43,7 +35,7 @@ export interface BatchShape {
 
 export interface FetcherConfig {
   readonly address: AddressConfig;
-  readonly processor: NamedSpec | ModuleSpec;
+  readonly processor: ProcessorSpec;
   readonly batch: BatchShape;
   readonly recordLimit: number;
   readonly readsPerSecond: number;
@@ -56,7 +48,7 @@ export interface CoordinatorConfig {
   readonly instanceId: string;
   readonly version: string;
   readonly start: 'TRIM_HORIZON' | 'LATEST' | { readonly at: number };
-  readonly checkpointer: NamedSpec | ModuleSpec;
+  readonly checkpointer: CheckpointerSpec;
   readonly threads: number;
   /** Null: no limit. */
   readonly maxShards: number | null;
@@ -69,14 +61,12 @@ export interface CoordinatorConfig {
   readonly heartbeatIntervalMs: number;
   readonly coordinationIntervalMs: number;
   readonly checkpointIntervalMs: number;
-  readonly settleMs: number;
-  readonly threadHangMs: number;
   readonly fetcher: FetcherConfig;
 }
 
 export interface ReceiverConfig {
   readonly stream: string;
-  readonly processor: NamedSpec | ModuleSpec;
+  readonly processor: ProcessorSpec;
   readonly concurrency: number | null;
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
@@ -125,7 +115,7 @@ export type MainToCoordinator =
 
 export type CoordinatorToMain =
   | { readonly type: 'started'; readonly shards: number }
-  | { readonly type: 'credentials?'; readonly id: number }
+  | { readonly type: 'credentials?'; readonly id: number; readonly renew: boolean }
   | { readonly type: 'event'; readonly event: ThreadEvent }
   | { readonly type: 'log'; readonly record: LogRecord }
   | { readonly type: 'status'; readonly id: number; readonly status: CoordinatorStatus }
@@ -183,6 +173,8 @@ export interface EpochRow {
   readonly shardId: string;
   readonly token: number;
   readonly epoch: number;
+  /** Generation of the fence under which the lease was taken. */
+  readonly generation: number;
   /** Null: revoked, for `reason`. */
   readonly host: HostId | null;
   readonly reason: EndReason | null;
@@ -231,6 +223,7 @@ export type CoordinatorToFetcher =
       readonly shardId: string;
       readonly token: number;
       readonly epoch: number;
+      readonly generation: number;
       /** A sequence position means: everything up to and including it is already there. */
       readonly from: Position;
       readonly receiver: number;
@@ -259,7 +252,7 @@ export type FetcherToCoordinator =
   | { readonly type: 'shardEnd'; readonly shard: ShardIndex; readonly epoch: number; readonly children: readonly ChildShard[] }
   | { readonly type: 'shardRetry'; readonly shard: ShardIndex; readonly epoch: number; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number }
   | { readonly type: 'shardFailed'; readonly shard: ShardIndex; readonly epoch: number; readonly error: EncodedError }
-  | { readonly type: 'credentials?'; readonly id: number }
+  | { readonly type: 'credentials?'; readonly id: number; readonly renew: boolean }
   | { readonly type: 'log'; readonly record: LogRecord }
   | { readonly type: 'drained' };
 
@@ -277,6 +270,8 @@ export interface BatchMessage {
   /** What it costs in the byte budget. */
   readonly units: number;
   readonly lagMs: number | null;
+  /** Position of the last record. */
+  readonly last: Position;
   readonly ab: ArrayBuffer;
   /** Partition keys, joined. */
   readonly keys: string;

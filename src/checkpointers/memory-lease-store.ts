@@ -46,7 +46,7 @@ export function createMemoryLeaseStore(): LeaseStore {
   const owned = (row: ShardRow | undefined, write: Pick<OwnerWrite, 'me' | 'token'>): row is ShardRow =>
     row !== undefined && row.owner === write.me && row.token === write.token;
 
-  const refused = <Row>(row: Row | undefined | null): WriteResult<Row> => ({ applied: false, row: row ?? null });
+  const refused = <Row>(row: Row | undefined): WriteResult<Row> => ({ applied: false, row: row ?? null });
 
   return {
     async open() {
@@ -101,7 +101,7 @@ export function createMemoryLeaseStore(): LeaseStore {
       ensureOpen();
       const row = sessions.get(session);
       if (row === undefined) {
-        if (beat !== null) return refused<SessionRow>(null);
+        if (beat !== null) return refused<SessionRow>(row);
         bumpRev();
         return putSession(tombstone(session));
       }
@@ -170,7 +170,7 @@ export function createMemoryLeaseStore(): LeaseStore {
     async finish(write) {
       ensureOpen();
       const row = shards.get(write.shardId);
-      if (!owned(row, write)) return refused(row);
+      if (!owned(row, write)) return refused<ShardRow>(row);
       bumpRev();
       return putShard({ ...row, position: SHARD_END, owner: null, handOffTo: null });
     },

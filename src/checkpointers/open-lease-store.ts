@@ -61,7 +61,9 @@ export async function openLeaseStore(spec: CheckpointerSpec, scope: LeaseStoreSc
     await store.open();
   } catch (cause) {
     if (cause instanceof ShardpoolError) throw cause;
-    throw new ShardpoolError('ERR_LEASE_STORE', `The lease store did not open: ${messageOf(cause)}`, { cause });
+    throw new ShardpoolError('ERR_LEASE_STORE', `The lease store did not open: ${messageOf(cause)}`, {
+      cause,
+    });
   }
   return store;
 }

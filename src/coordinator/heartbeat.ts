@@ -78,7 +78,7 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
     deadlineTimer = timers.setTimeout(
       () => {
         deadlineTimer = null;
-        if (!fence.isValid()) lose('no beat was confirmed in time');
+        if (!fence.isValid(fence.generation)) lose('no beat was confirmed in time');
         else armDeadline();
       },
       Math.max(1, fence.remainingMs() + 1),
@@ -115,7 +115,7 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
       lose(row === null ? 'the session row is gone' : `the session row says ${row.state}`);
       return;
     }
-    if (!fence.isValid()) {
+    if (!fence.isValid(fence.generation)) {
       lose('a beat was confirmed after the deadline');
       return;
     }
@@ -160,7 +160,7 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
     },
     isValid() {
       if (lost) return false;
-      if (fence.isValid()) return true;
+      if (fence.isValid(fence.generation)) return true;
       lose('the deadline passed while this process stood still');
       return false;
     },

@@ -3,7 +3,8 @@
 import type { KinesisApi, ShardFilter, ShardListing } from '../kinesis/api.ts';
 import { decodePosition, type Position } from '../model/position.ts';
 import { backoffDelayMs } from '../platform/backoff.ts';
-import { delay, type Timers } from '../platform/timers.ts';
+import { createBell } from '../platform/bell.ts';
+import type { Timers } from '../platform/timers.ts';
 
 export interface TopologyParts {
   readonly api: Pick<KinesisApi, 'listShards'>;
@@ -30,16 +31,15 @@ const BACKOFF = { minDelayMs: 200, maxDelayMs: 10_000 };
 
 export function createTopology(parts: TopologyParts): Topology {
   const stopping = new AbortController();
-  let wake = new AbortController();
+  const bell = createBell(parts.timers);
   let loop: Promise<void> = Promise.resolve();
 
   const run = async () => {
     let attempt = 0;
     let waitMs = parts.shardRefreshIntervalMs;
     while (!stopping.signal.aborted) {
-      await delay(parts.timers, waitMs, AbortSignal.any([stopping.signal, wake.signal]));
+      await bell.wait(waitMs);
       if (stopping.signal.aborted) return;
-      wake = new AbortController();
       try {
         await parts.onListing(await parts.api.listShards({ type: 'ALL' }, { signal: stopping.signal }));
         attempt = 0;
@@ -61,9 +61,10 @@ export function createTopology(parts: TopologyParts): Topology {
     start() {
       loop = run();
     },
-    refresh: () => wake.abort(),
+    refresh: () => bell.ring(),
     async stop() {
       stopping.abort();
+      bell.ring();
       await loop;
     },
   };

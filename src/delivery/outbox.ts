@@ -58,7 +58,7 @@ export interface ShardOutbox {
 }
 
 export interface Outbox {
-  open(shard: ShardIndex, epoch: number, receiver: number): ShardOutbox;
+  open(shard: ShardIndex, epoch: number, generation: number, receiver: number): ShardOutbox;
 }
 
 interface Entry {
@@ -80,8 +80,9 @@ export function createOutbox(parts: OutboxParts): Outbox {
     });
   }
   return {
-    open(shard, epoch, receiver) {
-      const outbox = new PackingOutbox(shard, epoch, parts.ports[receiver]!, parts, () => {
+    open(shard, epoch, generation, receiver) {
+      const isValid = () => parts.fence.isValid(generation);
+      const outbox = new PackingOutbox(shard, epoch, isValid, parts.ports[receiver]!, parts, () => {
         if (entries.get(shard)?.outbox === outbox) entries.delete(shard);
       });
       entries.set(shard, { outbox, epoch });
@@ -93,6 +94,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
 class PackingOutbox implements ShardOutbox {
   readonly #shard: ShardIndex;
   readonly #epoch: number;
+  readonly #isValid: () => boolean;
   readonly #port: Port<FetcherToReceiver, ReceiverToFetcher>;
   readonly #parts: OutboxParts;
   readonly #onGone: () => void;
@@ -116,12 +118,14 @@ class PackingOutbox implements ShardOutbox {
   constructor(
     shard: ShardIndex,
     epoch: number,
+    isValid: () => boolean,
     port: Port<FetcherToReceiver, ReceiverToFetcher>,
     parts: OutboxParts,
     onGone: () => void,
   ) {
     this.#shard = shard;
     this.#epoch = epoch;
+    this.#isValid = isValid;
     this.#port = port;
     this.#parts = parts;
     this.#onGone = onGone;
@@ -223,7 +227,7 @@ class PackingOutbox implements ShardOutbox {
 
   #send(): void {
     if (this.#closed) return;
-    if (!this.#parts.fence.isValid()) {
+    if (!this.#isValid()) {
       // Neither lost nor sent: the coordinator either proves the lease again or revokes this reader.
       this.#fenceTimer ??= this.#parts.timers.setTimeout(() => {
         this.#fenceTimer = null;

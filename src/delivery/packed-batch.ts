@@ -5,6 +5,7 @@
 //
 // Cloning record objects instead costs ten times as much in the receiving thread, which is often the main one.
 
+import { sequencePosition } from '../model/position.ts';
 import type { BatchMessage, ShardIndex } from '../protocol.ts';
 
 const FLAG_AGGREGATED = 1;
@@ -76,6 +77,7 @@ export class BatchBuilder {
     else this.#ehkRefs?.push(0);
   }
 
+  /** Not for an empty builder. */
   seal(shard: ShardIndex, epoch: number, units: number, lagMs: number | null): BatchMessage {
     const n = this.length;
     const words = this.#ehkRefs === null ? 4 * n + 1 : 5 * n + 1;
@@ -111,6 +113,7 @@ export class BatchBuilder {
       bytes: this.#payload,
       units,
       lagMs,
+      last: sequencePosition(this.#seqs[this.#seqs.length - 1]!, this.#subs[n - 1]!),
       ab,
       keys: this.#keys.join(''),
       seqs: this.#seqs.join(','),

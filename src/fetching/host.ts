@@ -20,7 +20,7 @@ export interface HostParts {
   readonly control: Port<FetcherToCoordinator, CoordinatorToFetcher>;
   readonly timers: Timers;
   /** Opens the way to the receiver of one reader. */
-  readonly openSink: (shard: ShardIndex, epoch: number, receiver: number) => PageSink;
+  readonly openSink: (shard: ShardIndex, epoch: number, generation: number, receiver: number) => PageSink;
   /** Everything else a reader needs. */
   readonly readerParts: () => Omit<ReaderParts, 'shardId' | 'from' | 'sink' | 'events'>;
   /** Share of the time that the event loop of this thread was busy since the last call, 0 to 1. */
@@ -28,8 +28,8 @@ export interface HostParts {
 }
 
 export interface FetchHost {
-  /** Asks the coordinator for credentials; they always have an expiration. */
-  credentials(): Promise<PlainCredentials>;
+  /** Asks the coordinator for credentials; `renew` when those it gave were refused as too old. */
+  credentials(renew?: boolean): Promise<PlainCredentials>;
   start(): void;
   /** Resolves when the coordinator said `end`. */
   readonly ended: Promise<void>;
@@ -64,7 +64,7 @@ export function createFetchHost(parts: HostParts): FetchHost {
       ...parts.readerParts(),
       shardId,
       from: message.from,
-      sink: parts.openSink(shard, epoch, message.receiver),
+      sink: parts.openSink(shard, epoch, message.generation, message.receiver),
       events: {
         onState(status) {
           states.set(shard, { epoch, status });
@@ -113,7 +113,7 @@ export function createFetchHost(parts: HostParts): FetchHost {
       case 'end':
         stopAll('requested');
         if (stateTimer !== null) timers.clearTimeout(stateTimer);
-        pending.rejectAll(new KinesisError('aborted', 'ERR_STOPPED', 'The fetch thread was stopped'));
+        pending.rejectAll(new KinesisError('aborted', 'The fetch thread was stopped'));
         ended.resolve();
         break;
       default:
@@ -122,7 +122,7 @@ export function createFetchHost(parts: HostParts): FetchHost {
   };
 
   return {
-    credentials: () => pending.ask((id) => control.post({ type: 'credentials?', id })),
+    credentials: (renew = false) => pending.ask((id) => control.post({ type: 'credentials?', id, renew })),
     start() {
       control.onMessage(receive);
       control.post({ type: 'ready' });

@@ -43,7 +43,9 @@ export function resolveAddress(address: StreamAddress): ResolvedAddress {
     throw invalid(`Expected \`stream\` to be the name or the ARN of a stream, got ${show(stream)}`);
   }
   if (region !== null && !(typeof region === 'string' && REGION.test(region))) {
-    throw invalid(`Expected \`region\` to be the name of an AWS region such as 'eu-west-1', got ${show(region)}`);
+    throw invalid(
+      `Expected \`region\` to be the name of an AWS region such as 'eu-west-1', got ${show(region)}`,
+    );
   }
   if (endpoint !== null) checkEndpoint(endpoint);
   if (!stream.startsWith('arn:')) {
@@ -65,7 +67,9 @@ export function resolveAddress(address: StreamAddress): ResolvedAddress {
 /** Takes `arn:aws:kinesis:<region>:<account>:stream/<name>` apart; throws ERR_INVALID_OPTION for anything else. */
 export function parseStreamArn(text: string): StreamArn {
   const wrong = (what: string) =>
-    invalid(`Expected \`stream\` to be an ARN like arn:aws:kinesis:eu-west-1:123456789012:stream/name, ${what}`);
+    invalid(
+      `Expected \`stream\` to be an ARN like arn:aws:kinesis:eu-west-1:123456789012:stream/name, ${what}`,
+    );
   const parts = text.split(':');
   const [prefix, partition = '', service = '', region = '', account = ''] = parts;
   const resource = parts.slice(5).join(':');

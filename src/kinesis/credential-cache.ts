@@ -5,8 +5,12 @@ import type { Credentials, CredentialsSource } from './api.ts';
 export interface CredentialCache {
   /** Rejects with what the source rejects with, unless the credentials at hand still hold. */
   get(): Promise<Credentials>;
-  /** AWS refused `used`: the next `get` asks the source to renew. */
-  refuse(used: Credentials): void;
+  held(): Credentials | null;
+  /**
+   * AWS found the credentials of a call expired, which began when `before` was held: the next `get` has the source renew
+   * them, unless another call has brought that about meanwhile.
+   */
+  refuse(before: Credentials | null): void;
 }
 
 /** How long before their end new ones are asked for. */
@@ -18,7 +22,7 @@ export function createCredentialCache(source: CredentialsSource, now: () => numb
   let refused = false;
   let loading: Promise<Credentials> | null = null;
 
-  // With little time left, half of it: sources that hand out short-lived credentials are not asked at every call.
+  // With little time left, half of it: a source of short-lived credentials is not asked at every call.
   const plan = (expiration: number) => {
     const left = expiration - now();
     renewAt = now() + Math.max(left - RENEWAL_WINDOW_MS, left / 2);
@@ -45,8 +49,9 @@ export function createCredentialCache(source: CredentialsSource, now: () => numb
       });
       return loading;
     },
-    refuse(used) {
-      if (used === held) refused = true;
+    held: () => held,
+    refuse(before) {
+      if (before === null || before === held) refused = true;
     },
   };
 }

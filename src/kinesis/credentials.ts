@@ -37,7 +37,8 @@ function reader(option: CredentialsOption): (renew: boolean) => Promise<unknown>
     return (renew) => asked('The `credentials` function failed', async () => option({ forceRefresh: renew }));
   }
   const problem = problemWith(option);
-  if (problem !== null) throw new ShardpoolError('ERR_INVALID_OPTION', `Expected \`credentials\` ${problem}`);
+  if (problem !== null)
+    throw new ShardpoolError('ERR_INVALID_OPTION', `Expected \`credentials\` to be ${problem}`);
   // Read at each call: some programs replace the keys inside the object.
   return async () => option;
 }
@@ -65,7 +66,9 @@ async function asked(what: string, ask: () => Promise<unknown>): Promise<unknown
 
 function toCredentials(given: unknown, now: number): Credentials {
   const problem = problemWith(given);
-  if (problem !== null) throw new ShardpoolError('ERR_CREDENTIALS', `Expected the \`credentials\` function to return, as a promise, credentials ${problem}`);
+  if (problem !== null) {
+    throw new ShardpoolError('ERR_CREDENTIALS', `Expected \`credentials\` to give ${problem}`);
+  }
   const { accessKeyId, secretAccessKey, sessionToken, expiration } = given as CredentialsIdentity;
   return {
     accessKeyId,
@@ -75,17 +78,24 @@ function toCredentials(given: unknown, now: number): Credentials {
   };
 }
 
-/** Null, or the end of a sentence that begins with "Expected ..."; never shows a value, for it may be a secret. */
+/** Null, or what was expected; never shows a value, for it may be a secret. */
 function problemWith(given: unknown): string | null {
-  if (typeof given !== 'object' || given === null) return `to be an object, got ${given === null ? 'null' : typeof given}`;
-  const { accessKeyId, secretAccessKey, sessionToken, expiration } = given as Record<string, unknown>;
-  if (typeof accessKeyId !== 'string' || accessKeyId === '') return 'with `accessKeyId` as a non-empty string';
-  if (typeof secretAccessKey !== 'string' || secretAccessKey === '') return 'with `secretAccessKey` as a non-empty string';
-  if (sessionToken !== undefined && sessionToken !== null && typeof sessionToken !== 'string') {
-    return 'with `sessionToken`, if any, as a string';
+  if (typeof given !== 'object' || given === null) {
+    return `an object with keys, got ${given === null ? 'null' : typeof given}`;
   }
-  if (expiration !== undefined && expiration !== null && !(isDate(expiration) && !Number.isNaN(expiration.getTime()))) {
-    return 'with `expiration`, if any, as a valid Date';
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = given as Record<string, unknown>;
+  if (typeof accessKeyId !== 'string' || accessKeyId === '') return 'an object with a string `accessKeyId`';
+  if (typeof secretAccessKey !== 'string' || secretAccessKey === '')
+    return 'an object with a string `secretAccessKey`';
+  if (sessionToken !== undefined && sessionToken !== null && typeof sessionToken !== 'string') {
+    return 'an object whose `sessionToken`, if any, is a string';
+  }
+  if (expiration !== undefined && expiration !== null && !isValidDate(expiration)) {
+    return 'an object whose `expiration`, if any, is a valid Date';
   }
   return null;
+}
+
+function isValidDate(value: unknown): boolean {
+  return isDate(value) && !Number.isNaN(value.getTime());
 }

@@ -81,7 +81,10 @@ function inspect(error: unknown, depth = 0): Inspected {
     return { name: '', message: String(error), code: '', status: 0, clockSkewCorrected: false, cause: null };
   }
   const { name, message, code, $metadata, cause } = error as Record<string, unknown>;
-  const metadata = (typeof $metadata === 'object' && $metadata !== null ? $metadata : {}) as Record<string, unknown>;
+  const metadata = (typeof $metadata === 'object' && $metadata !== null ? $metadata : {}) as Record<
+    string,
+    unknown
+  >;
   return {
     name: typeof name === 'string' ? name : '',
     message: typeof message === 'string' ? message : '',
@@ -94,7 +97,8 @@ function inspect(error: unknown, depth = 0): Inspected {
 
 function describe({ name, message, code, status }: Inspected): string {
   const label = name === '' || name === 'Error' ? code : name;
-  const text = message === '' ? (status === 0 ? 'no further details' : `HTTP ${status}`) : message;
+  const bare = message === '' || message === 'UnknownError'; // what the SDK puts for a reply that says nothing
+  const text = !bare ? message : status === 0 ? 'no further details' : `HTTP ${status}`;
   return label === '' || text.includes(label) ? text : `${label}: ${text}`;
 }
 
@@ -238,6 +242,7 @@ function optionAtFault({ message }: Inspected): string | null {
       'profile in ~/.aws/config.'
     );
   }
-  if (message.startsWith('Region not accepted')) return `Expected \`region\` to be the name of an AWS region. ${message}`;
+  if (message.startsWith('Region not accepted'))
+    return `Expected \`region\` to be the name of an AWS region. ${message}`;
   return null;
 }

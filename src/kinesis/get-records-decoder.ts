@@ -4,6 +4,7 @@
 // takes a fifth of its CPU. It checks as much: what is not a whole, valid reply is a retryable ERR_CONNECTION. Most of
 // all, a cut reply must not look like one without NextShardIterator, which means the end of the shard.
 
+import { isAscii } from 'node:buffer';
 import type { ChildShard } from '../model/shard.ts';
 import type { Page } from './api.ts';
 import { KinesisError } from './errors.ts';
@@ -14,24 +15,24 @@ const BASE64_PADDING = '='.charCodeAt(0);
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Throws a `transient` KinesisError for a body that is cut or is not a GetRecords reply. */
-export function decodeGetRecords(body: Uint8Array): Page {
+export function decodeGetRecords(body: Buffer): Page {
   const reply = parse(body);
   const records = reply['Records'];
   if (!Array.isArray(records)) throw malformed('Records is missing');
   const count = records.length;
 
-  const encoded = new Array<string>(count);
-  const partitionKeys = new Array<string>(count);
-  const sequenceNumbers = new Array<string>(count);
+  const encoded: string[] = [];
+  const partitionKeys: string[] = [];
+  const sequenceNumbers: string[] = [];
   const arrivalTimes = new Float64Array(count);
   const offsets = new Uint32Array(count + 1);
   let bytes = 0;
   for (let i = 0; i < count; i++) {
     const record = asObject(records[i], 'a record');
     const data = asString(record['Data'], 'Data');
-    encoded[i] = data;
-    partitionKeys[i] = asString(record['PartitionKey'], 'PartitionKey');
-    sequenceNumbers[i] = asString(record['SequenceNumber'], 'SequenceNumber');
+    encoded.push(data);
+    partitionKeys.push(asString(record['PartitionKey'], 'PartitionKey'));
+    sequenceNumbers.push(asString(record['SequenceNumber'], 'SequenceNumber'));
     arrivalTimes[i] = arrivalTime(record['ApproximateArrivalTimestamp']);
     bytes += decodedLength(data);
     offsets[i + 1] = bytes;
@@ -61,10 +62,11 @@ export function decodeGetRecords(body: Uint8Array): Page {
 
 type Json = Record<string, unknown>;
 
-function parse(body: Uint8Array): Json {
+function parse(body: Buffer): Json {
   let reply: unknown;
   try {
-    reply = JSON.parse(utf8.decode(body));
+    // Nearly every body is ASCII but for a partition key now and then, and as Latin-1 it decodes three times as fast.
+    reply = JSON.parse(isAscii(body) ? body.toString('latin1') : utf8.decode(body));
   } catch (cause) {
     throw malformed('it is not JSON', cause);
   }
@@ -106,7 +108,8 @@ function children(value: unknown): ChildShard[] {
 }
 
 function asObject(value: unknown, what: string): Json {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(`${what} is no object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw malformed(`${what} is no object`);
   return value as Json;
 }
 
@@ -116,5 +119,7 @@ function asString(value: unknown, what: string): string {
 }
 
 function malformed(what: string, cause?: unknown): KinesisError {
-  return new KinesisError('transient', `The body of a GetRecords reply is cut or malformed: ${what}`, { cause });
+  return new KinesisError('transient', `The body of a GetRecords reply is cut or malformed: ${what}`, {
+    cause,
+  });
 }

@@ -31,3 +31,17 @@ export function delay(timers: Timers, ms: number, signal?: AbortSignal): Promise
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** True when the promise settled within `ms`; its rejection counts as settled and stays with whoever made it. */
+export async function settledWithin(timers: Timers, promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const over = new AbortController();
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([settled, delay(timers, ms, over.signal).then(() => false)]);
+  } finally {
+    over.abort();
+  }
+}

@@ -102,7 +102,10 @@ export function optionalStreamName(fields: Fields): string | null {
   const arn = fields.text('StreamARN', { min: 1, max: 2048, pattern: ARN_PATTERN });
   const arnName = arn === null ? null : arn.slice(arn.indexOf('/') + 1);
   if (name !== null && arnName !== null && name !== arnName) {
-    throw new AwsError('InvalidArgumentException', `StreamARN ${arn ?? ''} and StreamName ${name} do not match.`);
+    throw new AwsError(
+      'InvalidArgumentException',
+      `StreamARN ${arn ?? ''} and StreamName ${name} do not match.`,
+    );
   }
   return arnName ?? name;
 }

@@ -11,7 +11,10 @@ export const AWS_ERRORS = {
   ExpiredIteratorException: { status: 400, message: 'Iterator expired.' },
   ExpiredNextTokenException: { status: 400, message: 'The pagination token expired.' },
   ExpiredTokenException: { status: 400, message: 'The security token included in the request is expired' },
-  IncompleteSignatureException: { status: 400, message: 'The request signature does not conform to AWS standards.' },
+  IncompleteSignatureException: {
+    status: 400,
+    message: 'The request signature does not conform to AWS standards.',
+  },
   InternalFailure: { status: 500, message: 'Internal Service Failure' },
   InvalidArgumentException: { status: 400, message: 'A specified parameter exceeds its restrictions.' },
   InvalidSignatureException: {

@@ -97,7 +97,9 @@ export class Fields {
 
   /** Adds a violation without quoting the value, for values too long to quote. */
   violate(name: string, constraint: string): void {
-    this.#violations.push(`Value at '${this.#path}${lowerFirst(name)}' failed to satisfy constraint: ${constraint}`);
+    this.#violations.push(
+      `Value at '${this.#path}${lowerFirst(name)}' failed to satisfy constraint: ${constraint}`,
+    );
   }
 
   check(): void {
@@ -131,7 +133,12 @@ export function isObject(value: unknown): value is RequestBody {
 }
 
 export function wrongType(value: unknown, wanted: string): AwsError {
-  const kind = value === null ? 'NULL_VALUE' : Array.isArray(value) ? 'LIST_VALUE' : `${typeof value}_VALUE`.toUpperCase();
+  const kind =
+    value === null
+      ? 'NULL_VALUE'
+      : Array.isArray(value)
+        ? 'LIST_VALUE'
+        : `${typeof value}_VALUE`.toUpperCase();
   return new AwsError('SerializationException', `${kind} can not be converted to ${wanted}`);
 }
 

@@ -84,10 +84,15 @@ export class RateLimits {
   admitCall(operation: string, target: { stream: string | null; shardId: string | null }): void {
     const rate = CALL_RATES[operation];
     if (rate === undefined) return;
-    const key = [operation, rate.scope === 'account' ? '' : target.stream, rate.scope === 'shard' ? target.shardId : ''];
+    const key = [
+      operation,
+      rate.scope === 'account' ? '' : target.stream,
+      rate.scope === 'shard' ? target.shardId : '',
+    ];
     const bucket = this.#bucket(key.join('/'), rate.perSecond);
     if (!bucket.has(1, this.#clock.now())) {
-      if (rate.scope === 'shard') throw this.shardThrottle({ stream: target.stream ?? '', shardId: target.shardId ?? '' });
+      if (rate.scope === 'shard')
+        throw this.shardThrottle({ stream: target.stream ?? '', shardId: target.shardId ?? '' });
       const what = rate.scope === 'stream' ? `stream ${target.stream ?? ''} under account` : 'account';
       throw new AwsError(rate.error, `Rate exceeded for ${what} ${this.#accountId}.`);
     }

@@ -5,8 +5,8 @@ import { uniformRanges } from './hash-keys.ts';
 export type ReshardStep =
   /** The shard around `at` is cut in two; `at` becomes the first hash key of the upper one. */
   | { readonly type: 'split'; readonly at: bigint }
-  /** The shard that begins at `at` is merged with the one below; `parent` says which is ParentShardId. */
-  | { readonly type: 'merge'; readonly at: bigint; readonly parent: 'lower' | 'upper' };
+  /** The shard that begins at `at` is merged with the one below, which is the ParentShardId of the child. */
+  | { readonly type: 'merge'; readonly at: bigint };
 
 /**
  * The steps from shards that begin at those hash keys to `target` shards of equal size. Splits come first, so shards may
@@ -18,6 +18,6 @@ export function planUniformScaling(starts: readonly bigint[], target: number): R
   const merges = starts.filter((start) => !wanted.includes(start));
   return [
     ...splits.map((at) => ({ type: 'split', at }) as const),
-    ...merges.map((at) => ({ type: 'merge', at, parent: 'lower' }) as const),
+    ...merges.map((at) => ({ type: 'merge', at }) as const),
   ];
 }

@@ -1,9 +1,9 @@
 // Sequence numbers: 56 digits that sort as text and as numbers, unique in their stream.
 //
-//   4959 | generation, 14 digits | shard, 6 | counter, 15 | arrival in ms, 14 | 002
+//   4959 | creation of the shard in ms, 14 digits | shard, 6 | counter, 15 | arrival in ms, 14 | 002
 //
 // Like those of AWS they begin with 49 and carry the creation of the shard in front, so that every number of a child is
-// above every number of its parents. Unlike theirs the parts are decimal: a string concatenation makes one, and a
+// above every number of its parents; within one millisecond the index of the shard decides. Unlike theirs the parts are decimal: a string concatenation makes one, and a
 // person can read one. Nobody may rely on that layout.
 
 const HEAD = '4959';
@@ -12,9 +12,9 @@ const PREFIX_LENGTH = 24;
 const COUNTER_END = PREFIX_LENGTH + 15;
 const MAX_COUNTER = 999_999_999_999_999;
 
-/** What all numbers of one shard begin with. `generation`: creation in ms, above that of the parents. */
-export function sequencePrefix(generation: number, shardIndex: number): string {
-  return HEAD + digits(generation, 14) + digits(shardIndex, 6);
+/** What all numbers of one shard begin with. */
+export function sequencePrefix(createdMs: number, shardIndex: number): string {
+  return HEAD + digits(createdMs, 14) + digits(shardIndex, 6);
 }
 
 /** `counter` is 0 for the start of the shard, 1 for its first record. */

@@ -19,8 +19,7 @@ export interface ShardState {
   readonly range: HashKeyRange;
   /** The inclusive end of the range as 32 hexadecimal digits. */
   readonly endHex: string;
-  /** Creation in ms, raised above that of the parents: what its sequence numbers begin with. */
-  readonly generation: number;
+  /** What its sequence numbers begin with. */
   readonly prefix: string;
   readonly startingSequenceNumber: string;
   readonly createdMs: number;
@@ -171,8 +170,7 @@ export class Stream {
         this.#close(lower, atMs);
         this.#close(upper, atMs);
         const range = { start: lower.range.start, end: upper.range.end };
-        const [parent, adjacent] = step.parent === 'lower' ? [lower, upper] : [upper, lower];
-        this.#open.splice(position - 1, 2, this.#createShard(range, atMs, parent, adjacent));
+        this.#open.splice(position - 1, 2, this.#createShard(range, atMs, lower, upper));
         return;
       }
       default:
@@ -192,8 +190,7 @@ export class Stream {
     adjacent: ShardState | null,
   ): ShardState {
     const index = this.shards.length;
-    const generation = Math.max(Math.floor(createdMs), (parent?.generation ?? 0) + 1, (adjacent?.generation ?? 0) + 1);
-    const prefix = sequencePrefix(generation, index);
+    const prefix = sequencePrefix(createdMs, index);
     const shard: ShardState = {
       index,
       id: `shardId-${String(index).padStart(12, '0')}`,
@@ -201,7 +198,6 @@ export class Stream {
       adjacentParentId: adjacent?.id ?? null,
       range,
       endHex: toHex(range.end),
-      generation,
       prefix,
       startingSequenceNumber: sequenceNumber(prefix, 0, Math.floor(createdMs)),
       createdMs,

@@ -2,7 +2,7 @@
 
 import { type Account, optionalStreamName, requiredStreamName, SHARD_ID } from '../account.ts';
 import { AwsError } from '../aws-error.ts';
-import { Fields, isObject } from '../fields.ts';
+import { Fields } from '../fields.ts';
 import { isHashKey } from '../hash-keys.ts';
 import { decodeToken, encodeToken } from '../iterators.ts';
 import { planUniformScaling } from '../resharding.ts';
@@ -19,33 +19,64 @@ const FILTERS = [
   'FROM_TIMESTAMP',
 ] as const;
 
+/** Which shards ListShards is asked for; plain data, because tokens carry it. */
+interface Filter {
+  readonly type: (typeof FILTERS)[number];
+  readonly shardId: string | null;
+  readonly timeMs: number | null;
+}
+
 export function listShards({ account, body }: Call): string {
   const fields = new Fields(body);
   const name = optionalStreamName(fields);
   const maxResults = fields.integer('MaxResults', { min: 1, max: 10_000 }) ?? LIST_SHARDS_PAGE;
   const after = fields.text('ExclusiveStartShardId', SHARD_ID);
   const nextToken = fields.text('NextToken', { min: 1, max: 1_048_576 });
-  const shardFilter = fields.structure('ShardFilter');
-  const filterType = shardFilter?.text('Type', { required: true, oneOf: FILTERS });
+  const filter = readFilter(fields.structure('ShardFilter'));
   fields.check();
-  const now = account.clock.now();
 
   if (nextToken !== null) {
-    for (const other of ['StreamName', 'StreamARN', 'StreamCreationTimestamp', 'ExclusiveStartShardId', 'ShardFilter']) {
-      // StreamARN may come along: it names the same stream and routes the request.
-      if (other === 'StreamARN' || (body[other] ?? null) === null) continue;
+    // StreamARN may come along: it names the same stream.
+    for (const other of ['StreamName', 'StreamCreationTimestamp', 'ExclusiveStartShardId', 'ShardFilter']) {
+      if ((body[other] ?? null) === null) continue;
       throw new AwsError('InvalidArgumentException', `NextToken and ${other} cannot be provided together.`);
     }
-    const token = decodeToken(nextToken, now);
-    const filter = isObject(token.filter) ? new Fields(token.filter) : null;
-    return listPage(account, listableStream(account, token.stream), filter, token.filter, token.after, maxResults);
+    const token = decodeToken(nextToken, account.clock.now());
+    const carried = token.filter as Filter | null;
+    return listPage(account, listableStream(account, token.stream), carried, token.after, maxResults);
   }
   if (name === null) {
-    throw new AwsError('InvalidArgumentException', 'Either NextToken, StreamName or StreamARN should be provided.');
+    throw new AwsError(
+      'InvalidArgumentException',
+      'Either NextToken, StreamName or StreamARN should be provided.',
+    );
   }
-  checkFilter(filterType ?? null, shardFilter);
-  const stream = listableStream(account, name);
-  return listPage(account, stream, shardFilter, body['ShardFilter'] ?? null, after, maxResults);
+  checkFilter(filter);
+  return listPage(account, listableStream(account, name), filter, after, maxResults);
+}
+
+function readFilter(fields: Fields | null): Filter | null {
+  if (fields === null) return null;
+  return {
+    type: fields.text('Type', { required: true, oneOf: FILTERS }) as Filter['type'],
+    shardId: fields.text('ShardId', SHARD_ID),
+    timeMs: fields.time('Timestamp'),
+  };
+}
+
+function checkFilter(filter: Filter | null): void {
+  if (filter?.type === 'AFTER_SHARD_ID' && filter.shardId === null) {
+    throw new AwsError(
+      'InvalidArgumentException',
+      'ShardId must be specified with the filter type AFTER_SHARD_ID.',
+    );
+  }
+  if ((filter?.type === 'AT_TIMESTAMP' || filter?.type === 'FROM_TIMESTAMP') && filter.timeMs === null) {
+    throw new AwsError(
+      'InvalidArgumentException',
+      `Timestamp must be specified with the filter type ${filter.type}.`,
+    );
+  }
 }
 
 /** ListShards works while shards split, not while the stream comes or goes. */
@@ -54,42 +85,33 @@ function listableStream(account: Account, name: string): Stream {
   return stream.status === 'CREATING' || stream.status === 'DELETING' ? account.activeStream(name) : stream;
 }
 
-function checkFilter(type: string | null, filter: Fields | null): void {
-  if (type === 'AFTER_SHARD_ID' && filter?.text('ShardId', SHARD_ID) === null) {
-    throw new AwsError('InvalidArgumentException', 'ShardId must be specified with the filter type AFTER_SHARD_ID.');
-  }
-  if ((type === 'AT_TIMESTAMP' || type === 'FROM_TIMESTAMP') && filter?.time('Timestamp') === null) {
-    throw new AwsError('InvalidArgumentException', `Timestamp must be specified with the filter type ${type}.`);
-  }
-}
-
 function listPage(
   account: Account,
   stream: Stream,
-  filter: Fields | null,
-  rawFilter: unknown,
+  filter: Filter | null,
   after: string | null,
   maxResults: number,
 ): string {
   const now = account.clock.now();
-  const matching = stream.retained(now).filter(shardFilter(stream, filter, now));
-  const rest = after === null ? matching : matching.filter((shard) => shard.id > after);
+  const rest = stream
+    .retained(now)
+    .filter(filterOf(stream, filter, now))
+    .filter((shard) => after === null || shard.id > after);
   const page = rest.slice(0, Math.min(maxResults, LIST_SHARDS_PAGE));
   const last = page.at(-1);
   const more = last !== undefined && page.length < rest.length;
-  const token = more ? encodeToken({ stream: stream.config.name, filter: rawFilter, after: last.id }, now) : null;
+  const token = more ? encodeToken({ stream: stream.config.name, filter, after: last.id }, now) : null;
   return JSON.stringify({ Shards: page.map(shardJson), ...(token === null ? {} : { NextToken: token }) });
 }
 
-function shardFilter(stream: Stream, filter: Fields | null, now: number): (shard: ShardState) => boolean {
+function filterOf(stream: Stream, filter: Filter | null, now: number): (shard: ShardState) => boolean {
   const horizon = stream.trimHorizon(now);
   // A time before the trim horizon means the trim horizon: nothing older can be read.
-  const at = Math.max(filter?.time('Timestamp') ?? 0, horizon);
+  const time = Math.max(filter?.timeMs ?? 0, horizon);
   const openAt = (timeMs: number) => (shard: ShardState) =>
     shard.createdMs <= timeMs && (shard.closedMs === null || shard.closedMs >= timeMs);
-  switch (filter?.text('Type') as (typeof FILTERS)[number] | null | undefined) {
-    case null:
-    case undefined:
+  const type = filter?.type ?? 'FROM_TRIM_HORIZON';
+  switch (type) {
     case 'FROM_TRIM_HORIZON':
       return () => true;
     case 'AT_TRIM_HORIZON':
@@ -97,13 +119,13 @@ function shardFilter(stream: Stream, filter: Fields | null, now: number): (shard
     case 'AT_LATEST':
       return (shard) => shard.closedMs === null;
     case 'AT_TIMESTAMP':
-      return openAt(Math.min(at, now));
+      return openAt(Math.min(time, now));
     case 'FROM_TIMESTAMP':
-      return (shard) => shard.closedMs === null || shard.closedMs >= at;
-    case 'AFTER_SHARD_ID': {
-      const id = filter?.text('ShardId') ?? '';
-      return (shard) => shard.id > id;
-    }
+      return (shard) => shard.closedMs === null || shard.closedMs >= time;
+    case 'AFTER_SHARD_ID':
+      return (shard) => shard.id > (filter?.shardId ?? '');
+    default:
+      throw new TypeError(type satisfies never);
   }
 }
 
@@ -122,7 +144,10 @@ export function splitShard({ account, body }: Call): string {
       `NewStartingHashKey ${key} used in SplitShard() on shard ${shardId} in stream ${name} under account ${account.config.accountId} is not both greater than one plus the shard's StartingHashKey ${start} and less than the shard's EndingHashKey ${end}.`,
     );
   }
-  stream.startResharding([{ type: 'split', at: BigInt(key) }], account.clock.now() + account.config.reshardMs);
+  stream.startResharding(
+    [{ type: 'split', at: BigInt(key) }],
+    account.clock.now() + account.config.reshardMs,
+  );
   return '';
 }
 
@@ -135,16 +160,15 @@ export function mergeShards({ account, body }: Call): string {
   const stream = reshardable(account, name);
   const first = openShard(account, stream, firstId);
   const second = openShard(account, stream, secondId);
-  const parent = first.range.start < second.range.start ? 'lower' : 'upper';
-  const [lower, upper] = parent === 'lower' ? [first, second] : [second, first];
-  if (lower.range.end + 1n !== upper.range.start) {
+  // The order counts: the shard to merge is the one with the lower hash keys.
+  if (first.range.end + 1n !== second.range.start) {
     throw new AwsError(
       'InvalidArgumentException',
       `Shards ${firstId} and ${secondId} in stream ${name} under account ${account.config.accountId} are not an adjacent pair of shards eligible for merging`,
     );
   }
-  const steps = [{ type: 'merge', at: upper.range.start, parent } as const];
-  stream.startResharding(steps, account.clock.now() + account.config.reshardMs);
+  const dueMs = account.clock.now() + account.config.reshardMs;
+  stream.startResharding([{ type: 'merge', at: second.range.start }], dueMs);
   return '';
 }
 
@@ -188,7 +212,13 @@ function reshardable(account: Account, name: string): Stream {
 }
 
 function openShard(account: Account, stream: Stream, shardId: string): ShardState {
-  const shard = account.shard(stream, shardId);
+  const shard = stream.shard(shardId);
+  if (shard === null) {
+    throw new AwsError(
+      'ResourceNotFoundException',
+      `Could not find shard ${shardId} in stream ${stream.config.name} under account ${account.config.accountId}.`,
+    );
+  }
   if (shard.closedMs === null) return shard;
   throw new AwsError(
     'InvalidArgumentException',

@@ -1,6 +1,6 @@
 // Operations on streams as wholes: create, delete, describe, list.
 
-import { optionalStreamName, requiredStreamName, SHARD_ID, STREAM_NAME } from '../account.ts';
+import { requiredStreamName, SHARD_ID, STREAM_NAME } from '../account.ts';
 import { AwsError } from '../aws-error.ts';
 import { Fields } from '../fields.ts';
 import { Stream, type StreamMode } from '../stream.ts';
@@ -26,10 +26,16 @@ export function createStream({ account, body }: Call): string {
     );
   }
   if (mode === 'ON_DEMAND' && shards !== null) {
-    throw new AwsError('ValidationException', 'ShardCount must not be specified for a stream in ON_DEMAND mode.');
+    throw new AwsError(
+      'ValidationException',
+      'ShardCount must not be specified for a stream in ON_DEMAND mode.',
+    );
   }
   if (mode === 'PROVISIONED' && shards === null) {
-    throw new AwsError('ValidationException', 'ShardCount must be specified for a stream in PROVISIONED mode.');
+    throw new AwsError(
+      'ValidationException',
+      'ShardCount must be specified for a stream in PROVISIONED mode.',
+    );
   }
   if (shards !== null && shards > MAX_SHARDS) {
     throw new AwsError(
@@ -100,8 +106,6 @@ export function listStreams({ account, body }: Call): string {
   const limit = fields.integer('Limit', { min: 1, max: 10_000 });
   const after = fields.text('ExclusiveStartStreamName', STREAM_NAME);
   const token = fields.text('NextToken', { min: 1, max: 1_048_576 });
-  // Not a field of this call; reading it refuses a stray StreamARN of the wrong form like every other call does.
-  optionalStreamName(fields);
   fields.check();
   const start = token === null ? after : Buffer.from(token, 'base64').toString();
   const rest = account.names().filter((name) => start === null || name > start);

@@ -1,0 +1,284 @@
+// The consumer: wires options, receivers and the coordinator's thread, and owns start and stop.
+
+import { EventEmitter } from 'node:events';
+import { MessageChannel } from 'node:worker_threads';
+import { type CoordinatorClient, startCoordinator } from './consumer/coordinator-client.ts';
+import { type ConsumerEvents, toConsumerEvent } from './consumer/events.ts';
+import { type HandlerThreads, startHandlerThreads } from './consumer/handler-threads.ts';
+import { openReceiver } from './consumer/open-receiver.ts';
+import { createPuller, type Puller } from './consumer/puller.ts';
+import { type ConsumerStatus, toConsumerStatus } from './consumer/status.ts';
+import { coordinatorConfig, createSharedMemory, receiverConfig } from './consumer/thread-config.ts';
+import { handlerModuleUrl, importHandler, toHandler } from './handler.ts';
+import { loadCredentials } from './kinesis/credentials.ts';
+import { encodeError, ShardpoolError } from './model/errors.ts';
+import type { Handler, HandlerFunction } from './model/handler.ts';
+import type { RawPort } from './model/port.ts';
+import type { Batch, StreamRecord } from './model/record.ts';
+import { type ConsumerOptions, type ResolvedConsumerOptions, resolveConsumerOptions } from './options.ts';
+import { systemClock } from './platform/clock.ts';
+import { deferred } from './platform/deferred.ts';
+import { settledWithin, systemTimers, unrefTimers } from './platform/timers.ts';
+import type { LogRecord, SharedMemory, ThreadEvent } from './protocol.ts';
+
+/** In this order, one way; `stopping` may follow each of the earlier ones. */
+type State = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped';
+
+const HANDLER_THREADS_END_MS = 1_000;
+
+/**
+ * Reads one stream. Constructing it only checks the options (ERR_INVALID_OPTION); `run`, iteration and `ready` start it.
+ */
+export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
+  readonly #options: ResolvedConsumerOptions;
+  readonly #credentials: ReturnType<typeof loadCredentials>;
+  readonly #ready = deferred();
+  readonly #finished = deferred();
+  #state: State = 'idle';
+  #isReady = false;
+  #coordinator: CoordinatorClient | null = null;
+  #handlerThreads: HandlerThreads | null = null;
+  /** The handler in main; null with handler threads. */
+  #handler: Handler | null = null;
+  #puller: Puller | null = null;
+  #error: Error | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: ConsumerOptions) {
+    super();
+    this.#options = resolveConsumerOptions(options);
+    this.#credentials = loadCredentials(this.#options.credentials, systemClock);
+    // Whoever waits sees the rejection; that nobody waits is no crash.
+    this.#ready.promise.catch(() => undefined);
+    this.#finished.promise.catch(() => undefined);
+  }
+
+  /** True from the moment when the first shards are being read until the stop. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /**
+   * Reads until `stop`; resolves when everything has ended, rejects with what made it impossible to go on (ERR_STREAM_NOT_FOUND,
+   * ERR_ACCESS_DENIED, ERR_CONNECTION, ...). `handler` is a function or a `defineHandler` result, or the URL or absolute path
+   * of a module that exports one as default; with `handlerThreads` it must be a module. Throws ERR_INVALID_STATE when the
+   * consumer was started before.
+   */
+  async run(handler: HandlerFunction<T> | Handler<T> | URL | string): Promise<void> {
+    const module = handlerModuleUrl(handler);
+    const { handlerThreads } = this.#options;
+    if (handlerThreads > 0 && module === null) {
+      throw new ShardpoolError(
+        'ERR_INVALID_HANDLER',
+        `Expected the handler to be the URL or absolute path of a module, because \`handlerThreads\` is ${handlerThreads}`,
+      );
+    }
+    if (handlerThreads === 0) {
+      this.#checkIdle();
+      const value = module === null ? toHandler(handler, 'the handler') : await importHandler(module);
+      this.#begin(value, null);
+    } else {
+      this.#begin(null, module);
+    }
+    await this.#finished.promise;
+  }
+
+  /** Batches as an async iterator; see `for await` over the consumer. */
+  batches(): AsyncIterableIterator<Batch<T>> {
+    return this.#pull().batches() as AsyncIterableIterator<Batch<T>>;
+  }
+
+  /** User records as an async iterator: the next pull acks the record before; `break`, `return` and `throw` do not. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<StreamRecord<T>> {
+    return this.#pull().records() as AsyncIterableIterator<StreamRecord<T>>;
+  }
+
+  /**
+   * Resolves when the first shards are being read. Rejects with ERR_TIMEOUT, with what made the start fail, or with ERR_STOPPED.
+   * On a consumer that is to be iterated over, this starts it.
+   */
+  async ready({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    if (this.#state === 'idle' && this.#puller !== null) this.#begin(this.#puller.handler, null);
+    if (!(await settledWithin(systemTimers, this.#ready.promise, timeoutMs))) {
+      throw new ShardpoolError('ERR_TIMEOUT', `The consumer was not ready within ${timeoutMs} ms`, { retryable: true });
+    }
+    await this.#ready.promise;
+  }
+
+  /** Where every shard stands. Rejects with ERR_INVALID_STATE on a consumer that does not run. */
+  async status(): Promise<ConsumerStatus> {
+    if (this.#coordinator === null) throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
+    return toConsumerStatus(await this.#coordinator.status());
+  }
+
+  /** Writes the checkpoints of everything acked so far, now. */
+  async checkpoint(): Promise<void> {
+    if (this.#coordinator === null) throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
+    await this.#coordinator.checkpoint();
+  }
+
+  /**
+   * Fetches nothing more, lets handlers finish what was received, writes the last checkpoints and gives the leases back.
+   * What has not finished after `deadlineMs` (default: `drainDeadlineMs`) is aborted and will be read again. Never rejects;
+   * calling it again waits for the first call.
+   */
+  stop({ deadlineMs = this.#options.drainDeadlineMs }: { readonly deadlineMs?: number } = {}): Promise<void> {
+    this.#stopped ??= this.#stop(deadlineMs);
+    return this.#stopped;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #checkIdle(): void {
+    if (this.#state === 'idle' && this.#puller === null) return;
+    throw new ShardpoolError('ERR_INVALID_STATE', 'A consumer runs once, by run() or by one iteration');
+  }
+
+  #pull(): Puller {
+    this.#checkIdle();
+    if (this.#options.handlerThreads > 0) {
+      throw new ShardpoolError('ERR_INVALID_STATE', 'Iteration needs `handlerThreads` 0: records are pulled in main');
+    }
+    const puller = createPuller({
+      timers: systemTimers,
+      idleTimeoutMs: this.#options.idleTimeoutMs,
+      onLeave: () => this.stop({ deadlineMs: 0 }),
+      onFirstPull: () => {
+        if (this.#state === 'idle') this.#begin(puller.handler, null);
+      },
+    });
+    this.#puller = puller;
+    return puller;
+  }
+
+  #begin(handler: Handler | null, module: string | null): void {
+    if (this.#state !== 'idle') throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer was started before');
+    const { signal } = this.#options;
+    this.#state = 'starting';
+    this.#handler = handler;
+    if (signal?.aborted === true) {
+      void this.stop();
+      return;
+    }
+    signal?.addEventListener('abort', this.#onSignal, { once: true });
+    this.#start(handler, module).catch((error: unknown) => this.#fail(error));
+  }
+
+  readonly #onSignal = () => void this.stop();
+
+  async #start(handler: Handler | null, module: string | null): Promise<void> {
+    const options = this.#options;
+    const memory = createSharedMemory(options);
+    const channels = Array.from({ length: Math.max(1, options.handlerThreads) }, () => new MessageChannel());
+    const links = channels.map(({ port1 }) => port1 as unknown as RawPort);
+    if (handler !== null) await this.#receiveHere(handler, links[0]!, memory);
+    else await this.#receiveInThreads(module!, links, memory);
+    if (this.#state !== 'starting') return;
+    const coordinator = startCoordinator({
+      config: coordinatorConfig(options),
+      memory,
+      receivers: channels.map(({ port2 }) => port2 as unknown as RawPort),
+      credentials: this.#credentials,
+      emit: (event) => this.#emitThreadEvent(event),
+      log: (record) => this.#log(record),
+      onFatal: (error) => this.#fail(error),
+    });
+    this.#coordinator = coordinator;
+    await coordinator.started;
+    // A stop that began meanwhile goes its own way.
+    if ((this.#state as State) !== 'starting') return;
+    this.#state = 'running';
+    this.#isReady = true;
+    this.#ready.resolve();
+    this.#emit('ready');
+  }
+
+  async #receiveHere(handler: Handler, link: RawPort, memory: SharedMemory): Promise<void> {
+    await handler.setup?.({ logger: this.#options.logger, thread: 0 });
+    await openReceiver({
+      link,
+      config: receiverConfig(this.#options),
+      memory,
+      handler,
+      logger: this.#options.logger,
+      emit: (event) => this.#emitThreadEvent(event),
+      onError: (error) => this.#fail(error),
+      onEnd: () => undefined,
+    });
+    // The coordinator's thread is what keeps the process alive.
+    link.unref?.();
+  }
+
+  async #receiveInThreads(module: string, links: readonly RawPort[], memory: SharedMemory): Promise<void> {
+    this.#handlerThreads = startHandlerThreads({
+      module,
+      config: receiverConfig(this.#options),
+      memory,
+      links,
+      emit: (event) => this.#emitThreadEvent(event),
+      log: (record) => this.#log(record),
+      onFatal: (error) => this.#fail(error),
+    });
+    await this.#handlerThreads.ready;
+  }
+
+  #fail(reason: unknown): void {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    if (this.#error !== null || this.#state === 'stopping' || this.#state === 'stopped') {
+      this.#options.logger.warn({ error: encodeError(error) }, 'An error came while the consumer was stopping');
+      return;
+    }
+    this.#error = error;
+    void this.stop({ deadlineMs: 0 });
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#options.signal?.removeEventListener('abort', this.#onSignal);
+    const wasIdle = this.#state === 'idle';
+    this.#state = 'stopping';
+    this.#isReady = false;
+    const outcome = await this.#coordinator?.stop(deadlineMs);
+    await this.#handlerThreads?.end(HANDLER_THREADS_END_MS);
+    if (!wasIdle) await this.#teardown();
+    this.#state = 'stopped';
+    this.#coordinator = null;
+    const stopped = new ShardpoolError('ERR_STOPPED', 'The consumer was stopped');
+    this.#ready.reject(this.#error ?? stopped);
+    this.#puller?.close(this.#error);
+    if (this.#error === null) this.#finished.resolve();
+    else this.#finished.reject(this.#error);
+    if (this.#error !== null && this.listenerCount('error') > 0) this.#emit('error', this.#error);
+    this.#emit('stopped', { late: outcome?.late ?? 0, clean: outcome?.clean ?? true });
+  }
+
+  async #teardown(): Promise<void> {
+    try {
+      const done = Promise.resolve(this.#handler?.teardown?.());
+      await settledWithin(unrefTimers, done, HANDLER_THREADS_END_MS);
+      await Promise.race([done, Promise.resolve()]);
+    } catch (error) {
+      this.#options.logger.error({ error: encodeError(error) }, 'The teardown of the handler failed');
+    }
+  }
+
+  #emitThreadEvent(event: ThreadEvent): void {
+    const { name, detail } = toConsumerEvent(event);
+    this.#options.logger.debug({ ...detail }, name);
+    this.#emit(name, detail as never);
+  }
+
+  #log({ level, fields, message }: LogRecord): void {
+    this.#options.logger[level](fields, message);
+  }
+
+  /** A listener's exception is logged and ends nothing. */
+  #emit<Name extends keyof ConsumerEvents>(name: Name, ...args: ConsumerEvents[Name]): void {
+    try {
+      this.emit(name as never, ...(args as never));
+    } catch (error) {
+      this.#options.logger.error({ error: encodeError(error), event: name }, 'A listener threw');
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// Main's side of the coordinator's thread: asks it, passes on what it says, and sees to it that it ends.
+
+import { type MessagePort, Worker } from 'node:worker_threads';
+import { decodeError, encodeError, ShardpoolError } from '../model/errors.ts';
+import type { RawPort } from '../model/port.ts';
+import type { Position } from '../model/position.ts';
+import { deferred } from '../platform/deferred.ts';
+import { pendingReplies } from '../platform/pending-replies.ts';
+import { settledWithin, unrefTimers as timers } from '../platform/timers.ts';
+import type {
+  CoordinatorConfig,
+  CoordinatorStatus,
+  CoordinatorToMain,
+  LogRecord,
+  MainToCoordinator,
+  PlainCredentials,
+  SharedMemory,
+  ThreadEvent,
+} from '../protocol.ts';
+import { workerFile } from './worker-file.ts';
+
+export interface CoordinatorClientParts {
+  readonly config: CoordinatorConfig;
+  readonly memory: SharedMemory;
+  /** The coordinator's ends of its ports to the receivers. */
+  readonly receivers: readonly RawPort[];
+  readonly credentials: (renew: boolean) => Promise<PlainCredentials>;
+  readonly emit: (event: ThreadEvent) => void;
+  readonly log: (record: LogRecord) => void;
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface CoordinatorClient {
+  /** Resolves with the number of shards once reading has begun. A failed start goes to `onFatal`. */
+  readonly started: Promise<number>;
+  status(): Promise<CoordinatorStatus>;
+  checkpoint(): Promise<void>;
+  /** Resolves when the thread has ended: by itself, or because it did not within the deadline. */
+  stop(drainMs: number): Promise<StopOutcome>;
+}
+
+export interface StopOutcome {
+  /** Handlers that had not finished at the deadline. */
+  readonly late: number;
+  readonly positions: readonly (readonly [shardId: string, position: Position])[];
+  /** False: the thread had to be ended; its leases run out by themselves. */
+  readonly clean: boolean;
+}
+
+/** What the coordinator itself may take beyond the drain deadline: two rounds over its threads and the last writes. */
+const STOP_SLACK_MS = 5_000;
+const EXIT_MS = 1_000;
+
+export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClient {
+  const worker = new Worker(workerFile('coordinator'), { name: 'shardpool coordinator' });
+  const started = deferred<number>();
+  const exited = deferred();
+  const bye = deferred();
+  const statuses = pendingReplies<CoordinatorStatus>();
+  const checkpoints = pendingReplies<void>();
+  let positions: StopOutcome['positions'] = [];
+  let late = 0;
+  let clean = false;
+  let ended = false;
+
+  const post = (message: MainToCoordinator) => worker.postMessage(message);
+
+  const gone = (error: Error) => {
+    if (ended) return;
+    ended = true;
+    statuses.rejectAll(error);
+    checkpoints.rejectAll(error);
+    bye.resolve();
+    if (!clean) parts.onFatal(error);
+  };
+
+  worker.on('message', (message: CoordinatorToMain) => {
+    switch (message.type) {
+      case 'started':
+        started.resolve(message.shards);
+        break;
+      case 'credentials?':
+        parts.credentials(message.renew).then(
+          (value) => post({ type: 'credentials', id: message.id, value, error: null }),
+          (error: unknown) => post({ type: 'credentials', id: message.id, value: null, error: encodeError(error) }),
+        );
+        break;
+      case 'event':
+        parts.emit(message.event);
+        break;
+      case 'log':
+        parts.log(message.record);
+        break;
+      case 'status':
+        statuses.settle(message.id, message.status, null);
+        break;
+      case 'checkpointed':
+        checkpoints.settle(message.id, undefined, message.error);
+        break;
+      case 'drained':
+        late = message.late;
+        break;
+      case 'bye':
+        positions = message.positions;
+        clean = true;
+        bye.resolve();
+        break;
+      case 'fatal':
+        parts.onFatal(decodeError(message.error));
+        break;
+      default:
+        message satisfies never;
+    }
+  });
+  worker.on('error', (cause) => {
+    gone(new ShardpoolError('ERR_THREAD_DIED', `The coordinator's thread died: ${String(cause)}`, { cause }));
+  });
+  worker.on('exit', (code) => {
+    exited.resolve();
+    gone(new ShardpoolError('ERR_THREAD_DIED', `The coordinator's thread ended with code ${code}`));
+  });
+
+  const { config, memory, receivers } = parts;
+  const start: MainToCoordinator = { type: 'start', config, memory, receivers };
+  worker.postMessage(start, receivers as unknown as MessagePort[]);
+
+  return {
+    started: started.promise,
+    status: () => statuses.ask((id) => post({ type: 'status', id })),
+    checkpoint: () => checkpoints.ask((id) => post({ type: 'checkpoint', id })),
+    async stop(drainMs) {
+      post({ type: 'stop', drainMs });
+      await settledWithin(timers, bye.promise, drainMs + STOP_SLACK_MS);
+      if (!clean || !(await settledWithin(timers, exited.promise, EXIT_MS))) await worker.terminate();
+      return { late, positions, clean };
+    },
+  };
+}

@@ -1,0 +1,150 @@
+// Root of the coordinator's thread: wires the coordinator to main, to the receivers and to its adapters.
+
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { openLeaseStore } from '../checkpointers/open-lease-store.ts';
+import { Coordinator } from '../coordinator/coordinator.ts';
+import { createCredentialsCache } from '../coordinator/credentials.ts';
+import { createFetchPool } from '../coordinator/pool.ts';
+import { createKinesisApi } from '../kinesis/sdk-kinesis-api.ts';
+import { encodeError } from '../model/errors.ts';
+import { budgetReleaser } from '../platform/byte-budget.ts';
+import { systemClock as clock } from '../platform/clock.ts';
+import { fenceOn } from '../platform/fence.ts';
+import { pendingReplies } from '../platform/pending-replies.ts';
+import { type Port, portOf } from '../platform/port.ts';
+import { COORDINATOR_CELL, progressOn } from '../platform/progress.ts';
+import { systemTimers as timers } from '../platform/timers.ts';
+import type {
+  CoordinatorToMain,
+  CoordinatorToReceiver,
+  MainToCoordinator,
+  PlainCredentials,
+  ReceiverToCoordinator,
+} from '../protocol.ts';
+import { workerFile } from './worker-file.ts';
+
+type Start = Extract<MainToCoordinator, { type: 'start' }>;
+
+/** Control calls may be repeated by the SDK itself: they are few and idempotent. */
+const CONTROL_ATTEMPTS = 3;
+const CONTROL_SOCKETS = 8;
+
+/** Serves main over `main` until the consumer has stopped. */
+export function runCoordinatorThread(main: Port<CoordinatorToMain, MainToCoordinator>): void {
+  const answers = pendingReplies<PlainCredentials>();
+  let coordinator: Promise<Coordinator> | null = null;
+  let stopping = false;
+
+  const start = async (message: Start): Promise<Coordinator> => {
+    const created = await createCoordinator(message, main, (renew) =>
+      answers.ask((id) => main.post({ type: 'credentials?', id, renew })),
+    );
+    // Its outcome goes to main by message; `stop` must work on a coordinator whose start hangs or has failed.
+    created.start().then(
+      (shards) => main.post({ type: 'started', shards }),
+      (error: unknown) => {
+        if (!stopping) main.post({ type: 'fatal', error: encodeError(error) });
+      },
+    );
+    return created;
+  };
+
+  const stop = async (drainMs: number) => {
+    stopping = true;
+    const running = await coordinator?.catch(() => null);
+    try {
+      const { late, positions } = (await running?.stop(drainMs)) ?? { late: 0, positions: [] };
+      main.post({ type: 'drained', late });
+      main.post({ type: 'bye', positions });
+    } catch (error) {
+      main.post({ type: 'fatal', error: encodeError(error) });
+    }
+    main.close();
+  };
+
+  main.onMessage((message) => {
+    switch (message.type) {
+      case 'start':
+        coordinator = start(message);
+        coordinator.catch((error: unknown) => main.post({ type: 'fatal', error: encodeError(error) }));
+        break;
+      case 'credentials':
+        answers.settle(message.id, message.value, message.error);
+        break;
+      case 'status':
+        coordinator?.then(
+          (running) => main.post({ type: 'status', id: message.id, status: running.status() }),
+          () => undefined,
+        );
+        break;
+      case 'checkpoint':
+        coordinator
+          ?.then((running) => running.checkpoint())
+          .then(
+            () => main.post({ type: 'checkpointed', id: message.id, error: null }),
+            (error: unknown) => main.post({ type: 'checkpointed', id: message.id, error: encodeError(error) }),
+          );
+        break;
+      case 'stop':
+        void stop(message.drainMs);
+        break;
+      default:
+        message satisfies never;
+    }
+  });
+}
+
+async function createCoordinator(
+  { config, memory, receivers }: Start,
+  main: Port<CoordinatorToMain, MainToCoordinator>,
+  ask: (renew: boolean) => Promise<PlainCredentials>,
+): Promise<Coordinator> {
+  const links = receivers.map((port) => portOf<CoordinatorToReceiver, ReceiverToCoordinator>(port));
+  const credentials = createCredentialsCache(ask, clock, timers);
+  const budget = budgetReleaser(memory.budget);
+  const progress = progressOn(memory.progress);
+  const store = await openLeaseStore(config.checkpointer, {
+    application: config.application,
+    stream: config.address.stream,
+  });
+  const coordinator = new Coordinator({
+    config,
+    clock,
+    timers,
+    random: Math.random,
+    nonce: () => randomBytes(6).toString('base64url'),
+    fence: fenceOn(memory.fence, clock.monotonic),
+    host: { name: hostname(), pid: process.pid },
+    api: createKinesisApi({
+      address: config.address,
+      credentials: credentials.get,
+      maxAttempts: CONTROL_ATTEMPTS,
+      maxSockets: CONTROL_SOCKETS,
+    }),
+    credentials,
+    store,
+    createPool: (hooks) =>
+      createFetchPool({
+        ...hooks,
+        workerFile: workerFile('fetcher').href,
+        threads: config.threads,
+        receivers: links.length,
+        config: config.fetcher,
+        memory,
+        timers,
+      }),
+    receivers: links.length,
+    toReceiver: (receiver, message) =>
+      links[receiver]!.post(message, message.type === 'host' ? [message.port] : undefined),
+    repayBudget: budget.repay,
+    tick: () => progress.tick(COORDINATOR_CELL),
+    bufferedBytes: () => budget.totalBytes() - budget.freeBytes(),
+    emit: (event) => main.post({ type: 'event', event }),
+    log: (message, error) =>
+      main.post({ type: 'log', record: { level: 'warn', message, fields: { error: encodeError(error) } } }),
+    onFatal: (error) => main.post({ type: 'fatal', error: encodeError(error) }),
+  });
+  links.forEach((link, receiver) => link.onMessage((message) => coordinator.fromReceiver(receiver, message)));
+  return coordinator;
+}

@@ -1,0 +1,65 @@
+// The events of a consumer: what each one carries, and how a thread's message becomes one.
+
+import { decodeError } from '../model/errors.ts';
+import { decodePosition, type DecodedPosition } from '../model/position.ts';
+import type { EndReason } from '../model/shard.ts';
+import type { ThreadEvent } from '../protocol.ts';
+
+/** The events of a consumer by name, with the arguments of their listeners. The reference in the docs lists the same. */
+export interface ConsumerEvents {
+  ready: [];
+  stopped: [{ readonly late: number; readonly clean: boolean }];
+  error: [Error];
+  'shard:start': [
+    { readonly shardId: string; readonly position: DecodedPosition; readonly token: number; readonly thread: number },
+  ];
+  'shard:end': [{ readonly shardId: string; readonly reason: EndReason; readonly position: DecodedPosition }];
+  'shard:retry': [
+    { readonly shardId: string; readonly error: Error; readonly attempt: number; readonly delayMs: number },
+  ];
+  'topology:changed': [{ readonly open: number; readonly closed: number; readonly added: readonly string[] }];
+  'topology:retry': [{ readonly error: Error; readonly attempt: number; readonly delayMs: number }];
+  'handler:failed': [
+    {
+      readonly shardId: string;
+      readonly error: Error;
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly records: number;
+    },
+  ];
+  'lease:lost': [{ readonly shardId: string; readonly token: number; readonly cause: string }];
+  'session:lost': [{ readonly session: string; readonly cause: string }];
+  'thread:died': [
+    {
+      readonly kind: 'fetch' | 'handler' | 'coordinator';
+      readonly thread: number;
+      readonly error: Error;
+      readonly shards: readonly string[];
+    },
+  ];
+}
+
+export const CONSUMER_EVENTS = [
+  'ready',
+  'stopped',
+  'error',
+  'shard:start',
+  'shard:end',
+  'shard:retry',
+  'topology:changed',
+  'topology:retry',
+  'handler:failed',
+  'lease:lost',
+  'session:lost',
+  'thread:died',
+] as const satisfies readonly (keyof ConsumerEvents)[];
+
+/** Errors and positions are decoded; everything else is as the thread sent it. */
+export function toConsumerEvent(event: ThreadEvent): { name: ThreadEvent['name']; detail: Record<string, unknown> } {
+  const { name, ...rest } = event;
+  const detail: Record<string, unknown> = { ...rest };
+  if ('error' in event) detail['error'] = decodeError(event.error);
+  if ('position' in event) detail['position'] = decodePosition(event.position);
+  return { name, detail };
+}

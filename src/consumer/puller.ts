@@ -1,0 +1,151 @@
+// Turns handler calls into pulls: the next pull acks the item before it; leaving the loop does not.
+
+import type { DeliveryContext } from '../delivery/receiver.ts';
+import type { Handler } from '../model/handler.ts';
+import type { Batch, StreamRecord } from '../model/record.ts';
+import { deferred, type Deferred } from '../platform/deferred.ts';
+import type { Timer, Timers } from '../platform/timers.ts';
+
+interface Offer {
+  readonly batch: Batch;
+  readonly context: DeliveryContext;
+  readonly taken: Deferred<void>;
+  /** Index of the next record to hand out. */
+  next: number;
+}
+
+export interface Puller {
+  /** Feeds the pulls; one batch of each shard waits at a time. */
+  readonly handler: Handler;
+  batches(): AsyncIterableIterator<Batch>;
+  records(): AsyncIterableIterator<StreamRecord>;
+  /** No more will come: pending pulls end, or reject with the error. */
+  close(error: Error | null): void;
+}
+
+export interface PullerParts {
+  readonly timers: Timers;
+  /** Null: waits for ever. */
+  readonly idleTimeoutMs: number | null;
+  /** The loop was left, or idled out. */
+  readonly onLeave: () => Promise<void>;
+  /** Called by the first pull. */
+  readonly onFirstPull: () => void;
+}
+
+export function createPuller(parts: PullerParts): Puller {
+  const offers: Offer[] = [];
+  let waiting: Deferred<Offer | null> | null = null;
+  let closed: { readonly error: Error | null } | null = null;
+  let left = false;
+
+  const leave = () => {
+    left = true;
+    for (const { context, taken } of offers.splice(0)) {
+      context.abandon();
+      taken.resolve();
+    }
+  };
+
+  const take = (): Promise<Offer | null> => {
+    parts.onFirstPull();
+    // What lost its lease while it waited is not handed out any more.
+    while (offers.length > 0) {
+      const offer = offers.shift()!;
+      if (offer.context.isValid()) return Promise.resolve(offer);
+      offer.taken.resolve();
+    }
+    if (closed !== null) return closed.error === null ? Promise.resolve(null) : Promise.reject(closed.error);
+    const pull = deferred<Offer | null>();
+    waiting = pull;
+    const timer: Timer | null =
+      parts.idleTimeoutMs === null ? null : parts.timers.setTimeout(() => answer(null), parts.idleTimeoutMs);
+    return pull.promise.finally(() => {
+      if (timer !== null) parts.timers.clearTimeout(timer);
+    });
+  };
+
+  /** Answers the pull that waits; false when none does. Only once: the next offer belongs to the next pull. */
+  const answer = (offer: Offer | null): boolean => {
+    const pull = waiting;
+    waiting = null;
+    pull?.resolve(offer);
+    return pull !== null;
+  };
+
+  const handler: Handler = {
+    handle(batch, context) {
+      const offer: Offer = { batch, context: context as DeliveryContext, taken: deferred(), next: 0 };
+      if (left) {
+        offer.context.abandon();
+        return undefined;
+      }
+      context.signal.addEventListener('abort', () => offer.taken.resolve(), { once: true });
+      if (!answer(offer)) offers.push(offer);
+      return offer.taken.promise;
+    },
+  };
+
+  /** `step` hands out the next item of an offer, or null when the offer is used up; `ack` says that it is done. */
+  const iterate = <T>(step: (offer: Offer) => T | null, ack: (offer: Offer) => void): AsyncIterableIterator<T> => {
+    let current: Offer | null = null;
+    let done = false;
+    const finish = async (): Promise<IteratorResult<T>> => {
+      if (!done) {
+        done = true;
+        if (current !== null) {
+          current.context.abandon();
+          current.taken.resolve();
+          current = null;
+        }
+        leave();
+        await parts.onLeave();
+      }
+      return { done: true, value: undefined };
+    };
+    return {
+      async next() {
+        if (done) return { done: true, value: undefined };
+        if (current !== null) ack(current);
+        for (;;) {
+          if (current !== null) {
+            const value = current.context.isValid() ? step(current) : null;
+            if (value !== null) return { done: false, value };
+            current.taken.resolve();
+          }
+          current = await take();
+          if (current === null) return finish();
+        }
+      },
+      return: finish,
+      async throw(error: unknown) {
+        await finish();
+        throw error;
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  };
+
+  return {
+    handler,
+    batches: () =>
+      iterate(
+        (offer) => (offer.next === 0 ? ((offer.next = offer.batch.length), offer.batch) : null),
+        // The handler call returns with the pull, and that acks the batch as a whole.
+        () => undefined,
+      ),
+    records: () =>
+      iterate(
+        (offer) => offer.batch.at(offer.next++) ?? null,
+        (offer) => offer.context.ackTo(offer.next - 1),
+      ),
+    close(error) {
+      closed = { error };
+      if (error === null) answer(null);
+      else waiting?.reject(error);
+      waiting = null;
+    },
+  };
+}

@@ -1,0 +1,418 @@
+// The coordinator: wires topology, lease table, heartbeat and pool. One per consumer, in a thread of its own.
+
+import type { KinesisApi, ShardListing } from '../kinesis/api.ts';
+import { KinesisError } from '../kinesis/errors.ts';
+import { decodeError, encodeError, ShardpoolError } from '../model/errors.ts';
+import type { FullRead, LeaseStore } from '../model/lease-store.ts';
+import type { Position } from '../model/position.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Fence } from '../platform/fence.ts';
+import { type Bell, createBell } from '../platform/bell.ts';
+import { settledWithin, type Timers } from '../platform/timers.ts';
+import type {
+  CoordinatorConfig,
+  CoordinatorStatus,
+  CoordinatorToReceiver,
+  FetcherToCoordinator,
+  HostId,
+  ReceiverToCoordinator,
+  ThreadEvent,
+} from '../protocol.ts';
+import { claims } from './allocation.ts';
+import { type Assignments, createAssignments } from './assignments.ts';
+import type { CredentialsCache } from './credentials.ts';
+import { type Draining, draining } from './draining.ts';
+import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
+import { createLeaseTable, type Lease, type LeaseTable } from './lease-table.ts';
+import { eligible } from './lineage.ts';
+import type { FetchPool, FetchPoolParts } from './pool.ts';
+import { createStatusBoard } from './status-board.ts';
+import { ensureApp, ensureRows } from './stream-rows.ts';
+import { ensureStream } from './stream-setup.ts';
+import { createTopology, type Topology } from './topology.ts';
+
+export interface CoordinatorParts {
+  readonly config: CoordinatorConfig;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly nonce: () => string;
+  readonly fence: Fence;
+  readonly host: { readonly name: string; readonly pid: number };
+  readonly api: KinesisApi;
+  readonly credentials: CredentialsCache;
+  readonly store: LeaseStore;
+  readonly createPool: (hooks: Pick<FetchPoolParts, 'onHost' | 'onMessage' | 'onDeath' | 'onError'>) => FetchPool;
+  readonly receivers: number;
+  readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
+  readonly repayBudget: (host: HostId, heldUnits: number, heldRecords: number) => void;
+  /** Says that this thread moves; whoever watches it sees the counter. */
+  readonly tick: () => void;
+  readonly bufferedBytes: () => number;
+  readonly emit: (event: ThreadEvent) => void;
+  readonly log: (message: string, error: unknown) => void;
+  /** The consumer cannot go on. Called once at most. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+const FATAL_KINDS: readonly string[] = ['stream-missing', 'access-denied', 'credentials', 'invalid-argument', 'fatal'];
+const POOL_START_MS = 30_000;
+const PING_INTERVAL_MS = 1_000;
+const FULL_READ_INTERVAL_MS = 10_000;
+const TAKES_IN_FLIGHT = 32;
+const FETCHERS_DRAIN_MS = 1_000;
+const ABORT_MS = 1_000;
+const THREAD_END_MS = 300;
+/** More deaths than this within ten seconds: the threads cannot live here, and starting more of them helps nobody. */
+const MAX_DEATHS = 20;
+const DEATH_WINDOW_MS = 10_000;
+
+export class Coordinator {
+  readonly #parts: CoordinatorParts;
+  readonly #pool: FetchPool;
+  readonly #leases: LeaseTable;
+  readonly #assignments: Assignments;
+  readonly #heartbeat: Heartbeat;
+  readonly #topology: Topology;
+  readonly #board = createStatusBoard();
+  readonly #stopping = new AbortController();
+  readonly #fetchersDrained: Draining = draining();
+  readonly #receiversDrained: Draining = draining();
+  readonly #announced = new WeakSet<Lease>();
+  readonly #bells: Bell[] = [];
+  readonly #tickBell: Bell;
+  #loops: Promise<void>[] = [];
+  #start: Position | null = null;
+  #listing: ShardListing = { shards: [], serverTimeMs: 0 };
+  #read: FullRead = { app: null, sessions: [], shards: [] };
+  #fullReadAt = -Infinity;
+  #deaths: number[] = [];
+  #failed = false;
+
+  constructor(parts: CoordinatorParts) {
+    const { config, clock, timers, fence, store } = parts;
+    this.#parts = parts;
+    this.#tickBell = this.#bell();
+    this.#pool = parts.createPool({
+      onHost: (host, ports) =>
+        ports.forEach((port, receiver) => parts.toReceiver(receiver, { type: 'host', host, port })),
+      onMessage: (host, message) => this.#fromFetcher(host, message),
+      onDeath: (host, error) => this.#fetcherDied(host, error),
+      onError: (error) => this.#fail(error),
+    });
+    this.#heartbeat = createHeartbeat({
+      ...config,
+      store,
+      fence,
+      clock,
+      timers,
+      nonce: parts.nonce,
+      host: { ...parts.host, version: config.version },
+      onLost: (session, cause) => {
+        parts.emit({ name: 'session:lost', session, cause });
+        this.#leases.loseAll(cause);
+      },
+      onRenewed: () => this.#tickBell.ring(),
+      onError: (error) => parts.log('The heartbeat could not be written', error),
+    });
+    this.#leases = createLeaseTable({
+      store,
+      timers,
+      session: () => this.#heartbeat.session,
+      generation: () => fence.generation,
+      isValid: () => this.#heartbeat.isValid(),
+      onTaken: (lease) => this.#assignments.assign(lease),
+      onDone: (lease) => this.#shardDone(lease),
+      onLost: (lease, cause) => this.#leaseLost(lease, cause),
+      onError: (error) => parts.log('A lease could not be written', error),
+    });
+    this.#assignments = createAssignments({
+      receivers: parts.receivers,
+      readyHosts: () => this.#pool.ready,
+      toHost: (host, message) => this.#pool.post(host, message),
+      toReceiver: (receiver, message) => parts.toReceiver(receiver, message),
+      onAssigned: ({ lease }, host) => this.#announce(lease, host),
+      onHostSettled: (host, heldUnits, heldRecords) => {
+        parts.repayBudget(host, heldUnits, heldRecords);
+        this.#pool.forget(host);
+      },
+    });
+    this.#topology = createTopology({
+      ...config,
+      api: parts.api,
+      timers,
+      random: parts.random,
+      onListing: (listing) => this.#listed(listing),
+      onRetry: (error, attempt, delayMs) =>
+        parts.emit({ name: 'topology:retry', error: encodeError(error), attempt, delayMs }),
+      isFatal: (error) => error instanceof KinesisError && FATAL_KINDS.includes(error.kind),
+      onFatal: (error) => this.#fail(error),
+    });
+  }
+
+  /** Resolves with the number of listed shards once the first ones are being read. */
+  async start(): Promise<number> {
+    const { api, config, clock, timers, store } = this.#parts;
+    const { signal } = this.#stopping;
+    const threads = this.#pool.start(POOL_START_MS);
+    // Awaited below; an earlier failure of the stream must not leave it unhandled.
+    threads.catch(() => undefined);
+    await ensureStream({ api, config, stream: config.address.stream, clock, timers, signal });
+    const listing = await api.listShards({ type: 'ALL' }, { signal });
+    const app = await ensureApp(store, config, listing.serverTimeMs);
+    this.#start = app.start;
+    await this.#heartbeat.start();
+    this.#read = await store.readAll();
+    await this.#listed(listing);
+    await threads;
+    await this.#tick();
+    this.#topology.start();
+    const jittered = (ms: number) => () => ms * (0.9 + 0.2 * this.#parts.random());
+    this.#loops = [
+      this.#every(this.#tickBell, jittered(config.coordinationIntervalMs), () => this.#tick()),
+      this.#every(this.#bell(), jittered(config.checkpointIntervalMs), () => this.#leases.flush()),
+      this.#every(this.#bell(), () => PING_INTERVAL_MS, () => this.#pool.broadcast({ type: 'ping', id: 0 })),
+    ];
+    return listing.shards.length;
+  }
+
+  /** Drains, writes the last positions, gives the leases back and ends the threads. Returns where each shard stands. */
+  async stop(drainMs: number): Promise<{ late: number; positions: (readonly [string, Position])[] }> {
+    const { clock, timers, toReceiver, receivers, store, api } = this.#parts;
+    const deadline = clock.monotonic() + drainMs;
+    this.#stopping.abort();
+    for (const bell of this.#bells) bell.ring();
+    this.#heartbeat.drain();
+    const everyReceiver = (message: CoordinatorToReceiver) => {
+      for (let receiver = 0; receiver < receivers; receiver += 1) toReceiver(receiver, message);
+    };
+    this.#fetchersDrained.expect(this.#pool.ready);
+    this.#pool.broadcast({ type: 'drain' });
+    await settledWithin(timers, this.#fetchersDrained.done, Math.min(FETCHERS_DRAIN_MS, drainMs));
+    this.#receiversDrained.expect(Array.from({ length: receivers }, (_, receiver) => receiver));
+    everyReceiver({ type: 'drain' });
+    const left = Math.max(0, deadline - clock.monotonic());
+    if (!(await settledWithin(timers, this.#receiversDrained.done, left))) {
+      everyReceiver({ type: 'abort' });
+      await settledWithin(timers, this.#receiversDrained.done, ABORT_MS);
+    }
+    await Promise.all([this.#topology.stop(), ...this.#loops]);
+    const positions = [...this.#leases.held.values()].map(({ shardId, acked }) => [shardId, acked] as const);
+    await this.#leases.releaseAll();
+    // After the release: a session that ends first would let others take what it still writes.
+    await this.#heartbeat.stop();
+    this.#pool.broadcast({ type: 'end' });
+    await this.#pool.destroy(THREAD_END_MS);
+    everyReceiver({ type: 'end' });
+    await store.close();
+    api.close();
+    return { late: this.#receiversDrained.late, positions };
+  }
+
+  fromReceiver(receiver: number, message: ReceiverToCoordinator): void {
+    switch (message.type) {
+      case 'acked':
+        for (const [shard, token, , upTo] of message.rows) {
+          const assignment = this.#assignments.byIndex(shard);
+          if (assignment !== undefined) this.#leases.acked(assignment.lease.shardId, token, upTo);
+        }
+        break;
+      case 'settled':
+        this.#assignments.settled(receiver, message);
+        break;
+      case 'drained':
+        this.#receiversDrained.drained(receiver, message.late);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** Writes what is acked now instead of at the next interval. */
+  checkpoint(): Promise<void> {
+    return this.#leases.flush();
+  }
+
+  status(): CoordinatorStatus {
+    const { listing, shards } = { listing: this.#listing, shards: this.#read.shards };
+    const loads = new Map<HostId, number>();
+    for (const { host } of this.#assignments.all.values()) {
+      if (host !== null) loads.set(host, (loads.get(host) ?? 0) + 1);
+    }
+    return {
+      session: this.#heartbeat.session,
+      shards: this.#board.rows({
+        listing,
+        shards,
+        eligibility: eligible(shards, listing.shards),
+        held: this.#leases.held,
+        assignments: this.#assignments.all,
+      }),
+      threads: this.#pool.ready.map((thread) => ({
+        thread,
+        shards: loads.get(thread) ?? 0,
+        utilization: this.#board.threads.get(thread) ?? 0,
+      })),
+      largestBeatGapMs: this.#heartbeat.stats.largestGapMs,
+      beats: this.#heartbeat.stats.beats,
+      leaseRemainingMs: this.#parts.fence.remainingMs(),
+      bufferedBytes: this.#parts.bufferedBytes(),
+    };
+  }
+
+  #bell(): Bell {
+    const bell = createBell(this.#parts.timers);
+    this.#bells.push(bell);
+    return bell;
+  }
+
+  /** Runs `work` at intervals until the stop; a failure is logged and does not end the loop. */
+  async #every(bell: Bell, intervalMs: () => number, work: () => void | Promise<void>): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await bell.wait(intervalMs());
+      if (signal.aborted) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#parts.log('The coordinator met an error and goes on', error);
+      }
+    }
+  }
+
+  /** One look at the store: which shards may be read, and take what is ours to take. */
+  async #tick(): Promise<void> {
+    const { store, clock, config, tick } = this.#parts;
+    tick();
+    if (!this.#heartbeat.isValid()) return;
+    const light = await store.readTick();
+    const now = clock.monotonic();
+    if (light.app?.rev !== this.#read.app?.rev || now - this.#fullReadAt >= FULL_READ_INTERVAL_MS) {
+      this.#read = await store.readAll();
+      this.#fullReadAt = now;
+    } else {
+      this.#read = { ...light, shards: this.#read.shards };
+    }
+    const { shards, sessions } = this.#read;
+    const ready = eligible(shards, this.#listing.shards).eligible;
+    const held = new Set(this.#leases.held.keys());
+    const mine = claims(shards, ready, sessions, this.#heartbeat.session, held, config.maxShards);
+    for (let i = 0; i < mine.length && !this.#stopping.signal.aborted; i += TAKES_IN_FLIGHT) {
+      await Promise.all(mine.slice(i, i + TAKES_IN_FLIGHT).map((row) => this.#leases.take(row)));
+    }
+    tick();
+  }
+
+  async #listed(listing: ShardListing): Promise<void> {
+    const { store, api, emit } = this.#parts;
+    if (this.#start === null) return;
+    const first = this.#listing.shards.length === 0;
+    const before = new Set(this.#listing.shards.map(({ shardId }) => shardId));
+    const rows = (await store.readAll()).shards;
+    await ensureRows(store, api, this.#start, listing, rows, this.#stopping.signal);
+    this.#listing = listing;
+    const added = listing.shards.filter(({ shardId }) => !before.has(shardId)).map(({ shardId }) => shardId);
+    if (added.length > 0 && !first) {
+      const closed = listing.shards.filter(({ endingSequenceNumber }) => endingSequenceNumber !== null).length;
+      emit({ name: 'topology:changed', open: listing.shards.length - closed, closed, added });
+    }
+    this.#tickBell.ring();
+  }
+
+  #announce(lease: Lease, host: HostId): void {
+    if (this.#announced.has(lease)) return;
+    this.#announced.add(lease);
+    const { shardId, from: position, token } = lease;
+    this.#parts.emit({ name: 'shard:start', shardId, position, token, thread: host });
+  }
+
+  #shardDone({ shardId, stored: position }: Lease): void {
+    this.#assignments.revoke(shardId, 'shard-end');
+    this.#parts.emit({ name: 'shard:end', shardId, reason: 'shard-end', position });
+    // Its children may be eligible now.
+    this.#tickBell.ring();
+  }
+
+  #leaseLost({ shardId, token, acked: position }: Lease, cause: string): void {
+    this.#assignments.revoke(shardId, 'lease-lost');
+    this.#parts.emit({ name: 'lease:lost', shardId, token, cause });
+    this.#parts.emit({ name: 'shard:end', shardId, reason: 'lease-lost', position });
+    this.#tickBell.ring();
+  }
+
+  #fromFetcher(host: HostId, message: FetcherToCoordinator): void {
+    const { emit, credentials, log } = this.#parts;
+    switch (message.type) {
+      case 'ready':
+        this.#assignments.hostReady();
+        break;
+      case 'pong':
+        this.#board.utilization(host, message.utilization);
+        break;
+      case 'state': {
+        const shardId = this.#shardIdOf(message);
+        if (shardId !== null) this.#board.state(shardId, message);
+        break;
+      }
+      case 'shardEnd':
+        // The page names the children, and the listing knows the rest of them: look at once.
+        if (this.#shardIdOf(message) !== null) this.#topology.refresh();
+        break;
+      case 'shardRetry': {
+        const shardId = this.#shardIdOf(message);
+        const { error, attempt, delayMs } = message;
+        if (shardId !== null) emit({ name: 'shard:retry', shardId, error, attempt, delayMs });
+        break;
+      }
+      case 'shardFailed':
+        if (this.#shardIdOf(message) !== null) this.#fail(decodeError(message.error));
+        break;
+      case 'credentials?':
+        credentials.get(message.renew).then(
+          (value) => this.#pool.post(host, { type: 'credentials', id: message.id, value, error: null }),
+          (error: unknown) =>
+            this.#pool.post(host, { type: 'credentials', id: message.id, value: null, error: encodeError(error) }),
+        );
+        break;
+      case 'log':
+        log(message.record.message, message.record.fields);
+        break;
+      case 'drained':
+        this.#fetchersDrained.drained(host, 0);
+        break;
+      case 'revoked':
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** Null for what an earlier reader of the shard still says. */
+  #shardIdOf({ shard, epoch }: { readonly shard: number; readonly epoch: number }): string | null {
+    const assignment = this.#assignments.byIndex(shard);
+    return assignment?.epoch === epoch ? assignment.lease.shardId : null;
+  }
+
+  #fetcherDied(host: HostId, error: unknown): void {
+    const { emit, clock } = this.#parts;
+    this.#board.gone(host);
+    this.#fetchersDrained.gone(host);
+    const shards = this.#assignments.hostDied(host);
+    emit({ name: 'thread:died', kind: 'fetch', thread: host, error: encodeError(error), shards });
+    if (this.#stopping.signal.aborted) return;
+    const now = clock.monotonic();
+    this.#deaths = [...this.#deaths.filter((at) => now - at < DEATH_WINDOW_MS), now];
+    if (this.#deaths.length > MAX_DEATHS) {
+      this.#fail(new ShardpoolError('ERR_THREAD_DIED', 'The fetch threads keep dying', { cause: error }));
+      return;
+    }
+    this.#pool.replace();
+    this.#assignments.hostReady();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed || this.#stopping.signal.aborted) return;
+    this.#failed = true;
+    this.#parts.onFatal(error);
+  }
+}

@@ -1,0 +1,43 @@
+// Who has still to answer `drained`; an answer before the question counts too.
+
+import { deferred } from '../platform/deferred.ts';
+
+export interface Draining {
+  expect(who: readonly number[]): void;
+  drained(who: number, late: number): void;
+  /** Nobody is left that could answer for it. */
+  gone(who: number): void;
+  /** Resolves once all that were expected have answered. */
+  readonly done: Promise<void>;
+  /** How many handlers had not finished, over all answers. */
+  readonly late: number;
+}
+
+export function draining(): Draining {
+  const finished = deferred();
+  const answered = new Set<number>();
+  let expected: readonly number[] | null = null;
+  let late = 0;
+  const look = () => {
+    if (expected?.every((who) => answered.has(who)) === true) finished.resolve();
+  };
+  const gone = (who: number) => {
+    answered.add(who);
+    look();
+  };
+  return {
+    expect(who) {
+      expected = who;
+      look();
+    },
+    drained(who, lateHandlers) {
+      late += lateHandlers;
+      gone(who);
+    },
+    gone,
+    done: finished.promise,
+    get late() {
+      return late;
+    },
+  };
+}

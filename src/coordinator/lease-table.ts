@@ -1,0 +1,215 @@
+// The shard leases of this instance and every write about them. docs/leases.md explains the conditions.
+//
+//   taking ──> running ──> draining ──> releasing ──> none
+//      │          └──────────────────────> releasing ──> done      any ──> lost
+//
+// A lease starts only through one's own acknowledged or read-back take, at the position of the returned row.
+
+import { LeaseStoreError, type LeaseStore, type SessionId, type ShardRow, type WriteResult } from '../model/lease-store.ts';
+import { isBefore, type Position, SHARD_END } from '../model/position.ts';
+import type { LeaseState } from '../model/shard.ts';
+import { delay, type Timers } from '../platform/timers.ts';
+
+export interface Lease {
+  readonly shardId: string;
+  readonly token: number;
+  readonly session: SessionId;
+  /** Of the fence, while that session lives. */
+  readonly generation: number;
+  /** Where the reading began under this lease. */
+  readonly from: Position;
+  state: LeaseState;
+  /** Everything up to and including this is done. */
+  acked: Position;
+  /** What the store is known to hold. */
+  stored: Position;
+}
+
+export interface LeaseTableParts {
+  readonly store: Pick<LeaseStore, 'take' | 'checkpoint' | 'release' | 'finish' | 'readShard'>;
+  readonly timers: Timers;
+  readonly session: () => SessionId;
+  readonly generation: () => number;
+  /** The fence, looked at before every write. */
+  readonly isValid: () => boolean;
+  readonly onTaken: (lease: Lease) => void;
+  /** SHARD_END is stored: the children may start. */
+  readonly onDone: (lease: Lease) => void;
+  readonly onLost: (lease: Lease, cause: string) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface LeaseTable {
+  /** The leases that this instance holds or is taking, by shard. */
+  readonly held: ReadonlyMap<string, Lease>;
+  take(row: ShardRow): Promise<void>;
+  acked(shardId: string, token: number, upTo: Position): void;
+  /** Writes every position that moved. */
+  flush(): Promise<void>;
+  /** Writes the last position and gives the lease back, in one write. */
+  releaseAll(): Promise<void>;
+  /** The session is over: nothing of it counts any more, and nothing is written. */
+  loseAll(cause: string): void;
+}
+
+const RETRY_MS = 200;
+const RELEASE_ATTEMPTS = 5;
+
+export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
+  const { store } = parts;
+  const held = new Map<string, Lease>();
+  /** The highest token ever used here, per shard: a store that forgot its last writes must not see one twice. */
+  const highestToken = new Map<string, number>();
+  /** What a lost lease had acked: taking it again from the own old session may store that in the same write. */
+  const salvage = new Map<string, Lease>();
+
+  const drop = (lease: Lease, state: LeaseState) => {
+    lease.state = state;
+    if (held.get(lease.shardId) === lease) held.delete(lease.shardId);
+  };
+
+  const lose = (lease: Lease, cause: string) => {
+    salvage.set(lease.shardId, lease);
+    drop(lease, 'lost');
+    parts.onLost(lease, cause);
+  };
+
+  const ownerWrite = (lease: Lease, position: Position) => ({
+    shardId: lease.shardId,
+    me: lease.session,
+    token: lease.token,
+    position,
+  });
+
+  /** A refused owner write: one's own duplicate, or the lease is gone. */
+  const refused = (lease: Lease, row: ShardRow | null, what: string): boolean => {
+    if (row?.owner === lease.session && row.token === lease.token) {
+      lease.stored = row.position;
+      return false;
+    }
+    lose(lease, `${what} was refused: the row is owned by ${row?.owner ?? 'nobody'} with token ${row?.token ?? 'none'}`);
+    return true;
+  };
+
+  const checkpoint = async (lease: Lease) => {
+    const position = lease.acked;
+    if (position === SHARD_END || !parts.isValid()) return;
+    try {
+      const { applied, row } = await store.checkpoint(ownerWrite(lease, position));
+      if (lease.state === 'lost') return;
+      if (applied) lease.stored = position;
+      else refused(lease, row, 'A checkpoint');
+    } catch (error) {
+      // Written again at the next interval: writing the same position twice changes nothing.
+      parts.onError(error);
+    }
+  };
+
+  /** Repeats a write whose outcome is unknown until it is answered; null when the session ended meanwhile. */
+  const untilAnswered = async (
+    write: () => Promise<WriteResult<ShardRow>>,
+    attempts: number,
+  ): Promise<WriteResult<ShardRow> | null> => {
+    for (let attempt = 1; attempt <= attempts && parts.isValid(); attempt += 1) {
+      try {
+        return await write();
+      } catch (error) {
+        parts.onError(error);
+        await delay(parts.timers, RETRY_MS);
+      }
+    }
+    return null;
+  };
+
+  const finish = async (lease: Lease) => {
+    lease.state = 'releasing';
+    const result = await untilAnswered(() => store.finish(ownerWrite(lease, SHARD_END)), Infinity);
+    // Null: the session ended, and loseAll has dealt with the lease.
+    if (result === null || held.get(lease.shardId) !== lease) return;
+    // An own finish whose answer was lost is found done and without an owner.
+    const done = result.applied || (result.row?.position === SHARD_END && result.row.token === lease.token);
+    if (!done) {
+      refused(lease, result.row, 'Finishing the shard');
+      return;
+    }
+    lease.stored = SHARD_END;
+    drop(lease, 'done');
+    parts.onDone(lease);
+  };
+
+  const release = async (lease: Lease) => {
+    lease.state = 'releasing';
+    const result = await untilAnswered(() => store.release(ownerWrite(lease, lease.acked)), RELEASE_ATTEMPTS);
+    if (result?.applied === true) lease.stored = lease.acked;
+    drop(lease, 'none');
+  };
+
+  return {
+    held,
+    async take(row) {
+      const session = parts.session();
+      const token = Math.max(row.token, highestToken.get(row.shardId) ?? 0) + 1;
+      highestToken.set(row.shardId, token);
+      const lease: Lease = {
+        shardId: row.shardId,
+        token,
+        session,
+        generation: parts.generation(),
+        from: row.position,
+        state: 'taking',
+        acked: row.position,
+        stored: row.position,
+      };
+      held.set(row.shardId, lease);
+      const old = salvage.get(row.shardId);
+      const own = old !== undefined && old.session === row.owner && old.token === row.token;
+      let taken: ShardRow | null;
+      try {
+        const { applied, row: stored } = await store.take({
+          shardId: row.shardId,
+          seenOwner: row.owner,
+          seenToken: row.token,
+          me: session,
+          token,
+          salvage: own ? old.acked : null,
+        });
+        taken = applied ? stored : null;
+      } catch (error) {
+        parts.onError(error);
+        // Not applied, or nobody knows: only a row that names this very take makes it one.
+        taken =
+          error instanceof LeaseStoreError && error.outcome === 'not-applied'
+            ? null
+            : await store.readShard(row.shardId).catch(() => null);
+      }
+      if (held.get(row.shardId) !== lease) return;
+      if (taken === null || taken.owner !== session || taken.token !== token || !parts.isValid()) {
+        drop(lease, 'none');
+        return;
+      }
+      salvage.delete(row.shardId);
+      const started: Lease = { ...lease, from: taken.position, acked: taken.position, stored: taken.position, state: 'running' };
+      held.set(row.shardId, started);
+      parts.onTaken(started);
+    },
+    acked(shardId, token, upTo) {
+      const lease = held.get(shardId);
+      if (lease === undefined || lease.token !== token || !isBefore(lease.acked, upTo)) return;
+      if (lease.state !== 'running' && lease.state !== 'draining') return;
+      lease.acked = upTo;
+      if (upTo === SHARD_END) finish(lease).catch(parts.onError);
+    },
+    async flush() {
+      const moved = [...held.values()].filter(
+        (lease) => isBefore(lease.stored, lease.acked) && (lease.state === 'running' || lease.state === 'draining'),
+      );
+      await Promise.all(moved.map(checkpoint));
+    },
+    async releaseAll() {
+      await Promise.all([...held.values()].filter(({ state }) => state !== 'releasing').map(release));
+    },
+    loseAll(cause) {
+      for (const lease of [...held.values()]) lose(lease, cause);
+    },
+  };
+}

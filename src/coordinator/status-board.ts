@@ -1,0 +1,74 @@
+// What the fetch threads last said about their shards and themselves, for `consumer.status()`.
+
+import { buildLineage } from './lineage.ts';
+import type { Eligibility } from './lineage.ts';
+import type { ShardListing } from '../kinesis/api.ts';
+import type { ShardRow } from '../model/lease-store.ts';
+import { SHARD_END } from '../model/position.ts';
+import type { LeaseState } from '../model/shard.ts';
+import type { FetcherToCoordinator, HostId, ShardStatusRow } from '../protocol.ts';
+import type { Assignment } from './assignments.ts';
+import type { Lease } from './lease-table.ts';
+
+type StateMessage = Extract<FetcherToCoordinator, { type: 'state' }>;
+
+export interface StatusBoard {
+  state(shardId: string, message: StateMessage): void;
+  utilization(host: HostId, value: number): void;
+  readonly threads: ReadonlyMap<HostId, number>;
+  gone(host: HostId): void;
+  rows(view: StatusView): ShardStatusRow[];
+}
+
+export interface StatusView {
+  readonly listing: ShardListing;
+  readonly shards: readonly ShardRow[];
+  readonly eligibility: Eligibility;
+  readonly held: ReadonlyMap<string, Lease>;
+  readonly assignments: ReadonlyMap<string, Assignment>;
+}
+
+export function createStatusBoard(): StatusBoard {
+  const states = new Map<string, StateMessage>();
+  const threads = new Map<HostId, number>();
+  return {
+    state: (shardId, message) => states.set(shardId, message),
+    utilization: (host, value) => threads.set(host, value),
+    threads,
+    gone: (host) => threads.delete(host),
+    rows({ listing, shards, eligibility, held, assignments }) {
+      const lineage = buildLineage(listing.shards);
+      return shards.map((row) => {
+        const { shardId } = row;
+        const lease = held.get(shardId);
+        const assignment = assignments.get(shardId);
+        const state = states.get(shardId);
+        const current = assignment !== undefined && state?.epoch === assignment.epoch ? state : undefined;
+        const listed = lineage.shards.get(shardId);
+        return {
+          shardId,
+          parents: lineage.parents(shardId).length > 0 ? lineage.parents(shardId) : row.parents,
+          open: listed !== undefined && listed.endingSequenceNumber === null,
+          listed: listed !== undefined,
+          lease: leaseState(row, lease, eligibility),
+          state: current?.state ?? null,
+          since: current?.since ?? 0,
+          lagMs: current?.lagMs ?? null,
+          position: lease?.acked ?? row.position,
+          owner: lease?.session ?? row.owner,
+          token: lease?.token ?? row.token,
+          thread: assignment?.host ?? null,
+          receiver: assignment?.receiver ?? null,
+          throttled: state?.throttled ?? 0,
+          reads: state?.reads ?? 0,
+        };
+      });
+    },
+  };
+}
+
+function leaseState(row: ShardRow, lease: Lease | undefined, eligibility: Eligibility): LeaseState {
+  if (lease !== undefined) return lease.state;
+  if (row.position === SHARD_END) return 'done';
+  return eligibility.waiting.has(row.shardId) ? 'waiting-for-parents' : 'none';
+}

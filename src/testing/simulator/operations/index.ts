@@ -1,0 +1,76 @@
+// The table of operations, and what each call is about before it runs.
+
+import type { Account } from '../account.ts';
+import { isObject, type RequestBody } from '../fields.ts';
+import { isHashKey } from '../hash-keys.ts';
+import { decodeIterator } from '../iterators.ts';
+import type { Operation } from './call.ts';
+import { putRecord, putRecords } from './put-operations.ts';
+import { getRecords, getShardIterator } from './read-operations.ts';
+import { listShards, mergeShards, splitShard, updateShardCount } from './shard-operations.ts';
+import {
+  createStream,
+  deleteStream,
+  describeStream,
+  describeStreamSummary,
+  listStreams,
+} from './stream-operations.ts';
+
+export const OPERATIONS = {
+  CreateStream: createStream,
+  DeleteStream: deleteStream,
+  DescribeStream: describeStream,
+  DescribeStreamSummary: describeStreamSummary,
+  GetRecords: getRecords,
+  GetShardIterator: getShardIterator,
+  ListShards: listShards,
+  ListStreams: listStreams,
+  MergeShards: mergeShards,
+  PutRecord: putRecord,
+  PutRecords: putRecords,
+  SplitShard: splitShard,
+  UpdateShardCount: updateShardCount,
+} as const satisfies Record<string, Operation>;
+
+export type OperationName = keyof typeof OPERATIONS;
+
+export function isOperationName(name: string): name is OperationName {
+  return Object.hasOwn(OPERATIONS, name);
+}
+
+/** The stream and shard that a call names; null where it names none. Faults, limits and counts go by it. */
+export interface Target {
+  readonly stream: string | null;
+  readonly shardId: string | null;
+}
+
+/** Never throws: a request that makes no sense has no target, and its operation will say what is wrong. */
+export function targetOf(operation: OperationName, body: RequestBody, account: Account): Target {
+  const { ShardIterator, ShardId, ShardToSplit, ShardToMerge } = body;
+  if (operation === 'GetRecords') {
+    const iterator = typeof ShardIterator === 'string' ? decodeIterator(ShardIterator) : null;
+    if (iterator === null) return { stream: null, shardId: null };
+    return {
+      stream: iterator.stream,
+      shardId: account.find(iterator.stream)?.shards[iterator.shard]?.id ?? null,
+    };
+  }
+  const stream = streamNameOf(body);
+  if (operation === 'PutRecord') return { stream, shardId: putTarget(body, stream, account) };
+  const shardId = [ShardId, ShardToSplit, ShardToMerge].find((value) => typeof value === 'string') ?? null;
+  return { stream, shardId };
+}
+
+function streamNameOf({ StreamName, StreamARN }: RequestBody): string | null {
+  if (typeof StreamName === 'string') return StreamName;
+  return typeof StreamARN === 'string' ? StreamARN.slice(StreamARN.indexOf('/') + 1) : null;
+}
+
+function putTarget(body: RequestBody, stream: string | null, account: Account): string | null {
+  if (!isObject(body) || stream === null) return null;
+  const { PartitionKey, ExplicitHashKey = null } = body;
+  if (typeof PartitionKey !== 'string') return null;
+  if (ExplicitHashKey !== null && !(typeof ExplicitHashKey === 'string' && isHashKey(ExplicitHashKey)))
+    return null;
+  return account.find(stream)?.route(PartitionKey, ExplicitHashKey).id ?? null;
+}

@@ -1,0 +1,66 @@
+// An account without server, thread or real clock: calls go straight to the service.
+
+import { Account } from '../../../src/testing/simulator/account.ts';
+import { CallCounter } from '../../../src/testing/simulator/call-counts.ts';
+import { MovableClock } from '../../../src/testing/simulator/clock.ts';
+import { FaultScript } from '../../../src/testing/simulator/faults.ts';
+import { RateLimits } from '../../../src/testing/simulator/limits.ts';
+import { LiveService } from '../../../src/testing/simulator/live-service.ts';
+
+export const START_MS = 1_800_000_000_000;
+
+export function deskAccount({ limits = false, createStreamMs = 0, reshardMs = 0 } = {}) {
+  const clock = new MovableClock(() => START_MS);
+  const account = new Account(
+    { region: 'us-east-1', accountId: '123456789012', createStreamMs, reshardMs },
+    clock,
+    limits ? new RateLimits(clock, '123456789012') : null,
+  );
+  const faults = new FaultScript();
+  const counter = new CallCounter();
+  const service = new LiveService(account, faults, counter, async (ms) => clock.advance(ms));
+  return {
+    clock,
+    account,
+    faults,
+    counter,
+    /** Throws or rejects with an AwsError. */
+    async call<Reply>(operation: string, body: Record<string, unknown>): Promise<Reply> {
+      const reply = await service.call(operation, body);
+      return (reply === '' ? {} : JSON.parse(reply)) as Reply;
+    },
+    /** The type of the error that the call is refused with. */
+    async refused(operation: string, body: Record<string, unknown>): Promise<string> {
+      try {
+        await service.call(operation, body);
+      } catch (error) {
+        return (error as { type: string }).type;
+      }
+      return 'none';
+    },
+  };
+}
+
+export function base64(text: string | number): string {
+  return typeof text === 'number'
+    ? Buffer.alloc(text, 'x').toString('base64')
+    : Buffer.from(text).toString('base64');
+}
+
+export const SHARD_0 = 'shardId-000000000000';
+export const SHARD_1 = 'shardId-000000000001';
+
+export interface RecordsReply {
+  readonly Records: {
+    readonly SequenceNumber: string;
+    readonly Data: string;
+    readonly PartitionKey: string;
+  }[];
+  readonly NextShardIterator: string | null;
+  readonly MillisBehindLatest: number;
+  readonly ChildShards?: { readonly ShardId: string; readonly ParentShards: string[] }[];
+}
+
+export function texts(reply: RecordsReply): string[] {
+  return reply.Records.map((record) => Buffer.from(record.Data, 'base64').toString());
+}
