@@ -100,20 +100,24 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   async ready({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     if (this.#state === 'idle' && this.#puller !== null) this.#begin(this.#puller.handler, null);
     if (!(await settledWithin(systemTimers, this.#ready.promise, timeoutMs))) {
-      throw new ShardpoolError('ERR_TIMEOUT', `The consumer was not ready within ${timeoutMs} ms`, { retryable: true });
+      throw new ShardpoolError('ERR_TIMEOUT', `The consumer was not ready within ${timeoutMs} ms`, {
+        retryable: true,
+      });
     }
     await this.#ready.promise;
   }
 
   /** Where every shard stands. Rejects with ERR_INVALID_STATE on a consumer that does not run. */
   async status(): Promise<ConsumerStatus> {
-    if (this.#coordinator === null) throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
+    if (this.#coordinator === null)
+      throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
     return toConsumerStatus(await this.#coordinator.status());
   }
 
   /** Writes the checkpoints of everything acked so far, now. */
   async checkpoint(): Promise<void> {
-    if (this.#coordinator === null) throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
+    if (this.#coordinator === null)
+      throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
     await this.#coordinator.checkpoint();
   }
 
@@ -139,7 +143,10 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   #pull(): Puller {
     this.#checkIdle();
     if (this.#options.handlerThreads > 0) {
-      throw new ShardpoolError('ERR_INVALID_STATE', 'Iteration needs `handlerThreads` 0: records are pulled in main');
+      throw new ShardpoolError(
+        'ERR_INVALID_STATE',
+        'Iteration needs `handlerThreads` 0: records are pulled in main',
+      );
     }
     const puller = createPuller({
       timers: systemTimers,
@@ -154,7 +161,8 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   }
 
   #begin(handler: Handler | null, module: string | null): void {
-    if (this.#state !== 'idle') throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer was started before');
+    if (this.#state !== 'idle')
+      throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer was started before');
     const { signal } = this.#options;
     this.#state = 'starting';
     this.#handler = handler;
@@ -227,7 +235,10 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   #fail(reason: unknown): void {
     const error = reason instanceof Error ? reason : new Error(String(reason));
     if (this.#error !== null || this.#state === 'stopping' || this.#state === 'stopped') {
-      this.#options.logger.warn({ error: encodeError(error) }, 'An error came while the consumer was stopping');
+      this.#options.logger.warn(
+        { error: encodeError(error) },
+        'An error came while the consumer was stopping',
+      );
       return;
     }
     this.#error = error;
@@ -276,7 +287,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   /** A listener's exception is logged and ends nothing. */
   #emit<Name extends keyof ConsumerEvents>(name: Name, ...args: ConsumerEvents[Name]): void {
     try {
-      this.emit(name as never, ...(args as never));
+      this.emit(name, ...(args as never));
     } catch (error) {
       this.#options.logger.error({ error: encodeError(error), event: name }, 'A listener threw');
     }

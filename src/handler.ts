@@ -5,7 +5,13 @@ import { isAbsolute } from 'node:path';
 import { ShardpoolError } from './model/errors.ts';
 import type { Handler, HandlerFunction, HandlerHooks } from './model/handler.ts';
 
-export type { Handler, HandlerContext, HandlerFunction, HandlerHooks, HandlerShard } from './model/handler.ts';
+export type {
+  Handler,
+  HandlerContext,
+  HandlerFunction,
+  HandlerHooks,
+  HandlerShard,
+} from './model/handler.ts';
 
 /**
  * A handler with its hooks, for `consumer.run` or as the default export of a module that handler threads import.
@@ -69,9 +75,13 @@ export async function importHandler(url: string): Promise<Handler> {
     exported = (await import(url)) as { default?: unknown };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ShardpoolError('ERR_INVALID_HANDLER', `The handler module ${url} could not be imported: ${reason}`, {
-      cause,
-    });
+    throw new ShardpoolError(
+      'ERR_INVALID_HANDLER',
+      `The handler module ${url} could not be imported: ${reason}`,
+      {
+        cause,
+      },
+    );
   }
   if (exported.default === undefined) {
     throw new ShardpoolError(

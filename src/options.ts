@@ -38,7 +38,10 @@ export interface ConsumerOptions {
   /** URL. Default: of the AWS environment, else AWS itself. */
   readonly endpoint?: string | undefined;
   /** Keys, or a function that returns them; it runs in the main thread. Default: the AWS provider chain. */
-  readonly credentials?: AwsCredentials | ((options?: { forceRefresh?: boolean }) => Promise<AwsCredentials>) | undefined;
+  readonly credentials?:
+    | AwsCredentials
+    | ((options?: { forceRefresh?: boolean }) => Promise<AwsCredentials>)
+    | undefined;
   /** Where an application begins that has never seen the stream. Default: `'TRIM_HORIZON'`. */
   readonly start?: 'TRIM_HORIZON' | 'LATEST' | Date | undefined;
   /** How bytes become records and values. Default: `'json'`. */
@@ -186,7 +189,17 @@ function resolve(given: ConsumerOptions): ResolvedConsumerOptions {
     marginMs: Math.round(leaseDurationMs * MARGIN_SHARE),
     heartbeatIntervalMs: Math.round(leaseDurationMs / BEATS_PER_LEASE),
     drainDeadlineMs: integer(given, 'drainDeadlineMs', 30_000, 0, DAY_MS),
-    onFailure: { minDelayMs, maxDelayMs: integer(onFailure, 'maxDelayMs', Math.max(30_000, minDelayMs), minDelayMs, DAY_MS, 'onFailure.') },
+    onFailure: {
+      minDelayMs,
+      maxDelayMs: integer(
+        onFailure,
+        'maxDelayMs',
+        Math.max(30_000, minDelayMs),
+        minDelayMs,
+        DAY_MS,
+        'onFailure.',
+      ),
+    },
     describe: oneOf(given, 'describe', 'list-shards', ['list-shards', 'describe-stream', 'skip']),
     createStream: createStream(given.createStream),
     describeTimeoutMs: integer(given, 'describeTimeoutMs', 60_000, 1, DAY_MS),
@@ -235,7 +248,10 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(CONSUMER_OPTIONS);
 
 /** "Expected `threads` to be an integer from 1 to 256, got `0`". */
 export function invalid(name: string, expected: string, got: unknown): ShardpoolError {
-  return new ShardpoolError('ERR_INVALID_OPTION', `Expected \`${name}\` to be ${expected}, got \`${show(got)}\``);
+  return new ShardpoolError(
+    'ERR_INVALID_OPTION',
+    `Expected \`${name}\` to be ${expected}, got \`${show(got)}\``,
+  );
 }
 
 function show(value: unknown): string {
@@ -259,7 +275,14 @@ function number(from: object, name: string, fallback: number, min: number, max: 
   return value;
 }
 
-function integer(from: object, name: string, fallback: number, min: number, max: number, prefix = ''): number {
+function integer(
+  from: object,
+  name: string,
+  fallback: number,
+  min: number,
+  max: number,
+  prefix = '',
+): number {
   const value: unknown = (from as Record<string, unknown>)[name];
   if (value === undefined) return fallback;
   if (!Number.isInteger(value) || !((value as number) >= min && (value as number) <= max)) {
@@ -284,7 +307,8 @@ function text(from: ConsumerOptions, name: keyof ConsumerOptions, fallback: stri
 
 function oneOf<const T extends string>(from: object, name: string, fallback: T, values: readonly T[]): T {
   const value: unknown = (from as Record<string, unknown>)[name] ?? fallback;
-  if (!values.includes(value as T)) throw invalid(name, values.map((each) => `'${each}'`).join(' or '), value);
+  if (!values.includes(value as T))
+    throw invalid(name, values.map((each) => `'${each}'`).join(' or '), value);
   return value as T;
 }
 
@@ -312,7 +336,11 @@ function start(value: unknown): ResolvedConsumerOptions['start'] {
   throw invalid('start', "'TRIM_HORIZON', 'LATEST' or a valid Date", value);
 }
 
-function spec<Name extends string>(name: string, value: unknown, names: readonly Name[]): NamedSpec<Name> | ModuleSpec {
+function spec<Name extends string>(
+  name: string,
+  value: unknown,
+  names: readonly Name[],
+): NamedSpec<Name> | ModuleSpec {
   const expected = `one of ${names.map((each) => `'${each}'`).join(', ')}, { name, ... } or { module, options }`;
   const known = (candidate: string): Name => {
     const found = names.find((each) => each === candidate);
@@ -359,7 +387,11 @@ function createStream(value: unknown): ResolvedConsumerOptions['createStream'] {
 function logger(value: unknown): Logger {
   if (value === undefined) return silentLogger;
   const methods = value as Partial<Record<string, unknown>> | null;
-  if (typeof value !== 'object' || methods === null || LOG_LEVELS.some((level) => typeof methods[level] !== 'function')) {
+  if (
+    typeof value !== 'object' ||
+    methods === null ||
+    LOG_LEVELS.some((level) => typeof methods[level] !== 'function')
+  ) {
     throw invalid('logger', `an object with the methods ${LOG_LEVELS.join(', ')}`, value);
   }
   return value as Logger;

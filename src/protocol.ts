@@ -106,7 +106,12 @@ export type MainToCoordinator =
       /** One port per receiver; the index is the receiver's number. */
       readonly receivers: readonly RawPort[];
     }
-  | { readonly type: 'credentials'; readonly id: number; readonly value: PlainCredentials | null; readonly error: EncodedError | null }
+  | {
+      readonly type: 'credentials';
+      readonly id: number;
+      readonly value: PlainCredentials | null;
+      readonly error: EncodedError | null;
+    }
   | { readonly type: 'status'; readonly id: number }
   /** Drain, then finish. */
   | { readonly type: 'stop'; readonly drainMs: number }
@@ -126,15 +131,55 @@ export type CoordinatorToMain =
 
 /** What threads report to the user's listeners; the names are the consumer's event names. */
 export type ThreadEvent =
-  | { readonly name: 'shard:start'; readonly shardId: string; readonly position: Position; readonly token: number; readonly thread: HostId }
-  | { readonly name: 'shard:end'; readonly shardId: string; readonly reason: EndReason; readonly position: Position }
-  | { readonly name: 'shard:retry'; readonly shardId: string; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number }
-  | { readonly name: 'topology:changed'; readonly open: number; readonly closed: number; readonly added: readonly string[] }
-  | { readonly name: 'topology:retry'; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number }
-  | { readonly name: 'handler:failed'; readonly shardId: string; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number; readonly records: number }
+  | {
+      readonly name: 'shard:start';
+      readonly shardId: string;
+      readonly position: Position;
+      readonly token: number;
+      readonly thread: HostId;
+    }
+  | {
+      readonly name: 'shard:end';
+      readonly shardId: string;
+      readonly reason: EndReason;
+      readonly position: Position;
+    }
+  | {
+      readonly name: 'shard:retry';
+      readonly shardId: string;
+      readonly error: EncodedError;
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  | {
+      readonly name: 'topology:changed';
+      readonly open: number;
+      readonly closed: number;
+      readonly added: readonly string[];
+    }
+  | {
+      readonly name: 'topology:retry';
+      readonly error: EncodedError;
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  | {
+      readonly name: 'handler:failed';
+      readonly shardId: string;
+      readonly error: EncodedError;
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly records: number;
+    }
   | { readonly name: 'lease:lost'; readonly shardId: string; readonly token: number; readonly cause: string }
   | { readonly name: 'session:lost'; readonly session: string; readonly cause: string }
-  | { readonly name: 'thread:died'; readonly kind: 'fetch' | 'handler' | 'coordinator'; readonly thread: number; readonly error: EncodedError; readonly shards: readonly string[] };
+  | {
+      readonly name: 'thread:died';
+      readonly kind: 'fetch' | 'handler' | 'coordinator';
+      readonly thread: number;
+      readonly error: EncodedError;
+      readonly shards: readonly string[];
+    };
 
 export interface ShardStatusRow {
   readonly shardId: string;
@@ -158,7 +203,11 @@ export interface ShardStatusRow {
 export interface CoordinatorStatus {
   readonly session: string;
   readonly shards: readonly ShardStatusRow[];
-  readonly threads: readonly { readonly thread: HostId; readonly shards: number; readonly utilization: number }[];
+  readonly threads: readonly {
+    readonly thread: HostId;
+    readonly shards: number;
+    readonly utilization: number;
+  }[];
   /** Largest time between the starts of two beats so far, in ms. */
   readonly largestBeatGapMs: number;
   readonly beats: number;
@@ -228,8 +277,18 @@ export type CoordinatorToFetcher =
       readonly from: Position;
       readonly receiver: number;
     }
-  | { readonly type: 'revoke'; readonly shard: ShardIndex; readonly epoch: number; readonly reason: EndReason }
-  | { readonly type: 'credentials'; readonly id: number; readonly value: PlainCredentials | null; readonly error: EncodedError | null }
+  | {
+      readonly type: 'revoke';
+      readonly shard: ShardIndex;
+      readonly epoch: number;
+      readonly reason: EndReason;
+    }
+  | {
+      readonly type: 'credentials';
+      readonly id: number;
+      readonly value: PlainCredentials | null;
+      readonly error: EncodedError | null;
+    }
   | { readonly type: 'ping'; readonly id: number }
   /** Stop fetching, send what is packed, end every shard with `requested`; answered by `drained`. */
   | { readonly type: 'drain' }
@@ -249,9 +308,26 @@ export type FetcherToCoordinator =
       readonly reads: number;
       readonly throttled: number;
     }
-  | { readonly type: 'shardEnd'; readonly shard: ShardIndex; readonly epoch: number; readonly children: readonly ChildShard[] }
-  | { readonly type: 'shardRetry'; readonly shard: ShardIndex; readonly epoch: number; readonly error: EncodedError; readonly attempt: number; readonly delayMs: number }
-  | { readonly type: 'shardFailed'; readonly shard: ShardIndex; readonly epoch: number; readonly error: EncodedError }
+  | {
+      readonly type: 'shardEnd';
+      readonly shard: ShardIndex;
+      readonly epoch: number;
+      readonly children: readonly ChildShard[];
+    }
+  | {
+      readonly type: 'shardRetry';
+      readonly shard: ShardIndex;
+      readonly epoch: number;
+      readonly error: EncodedError;
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
+  | {
+      readonly type: 'shardFailed';
+      readonly shard: ShardIndex;
+      readonly epoch: number;
+      readonly error: EncodedError;
+    }
   | { readonly type: 'credentials?'; readonly id: number; readonly renew: boolean }
   | { readonly type: 'log'; readonly record: LogRecord }
   | { readonly type: 'drained' };
@@ -288,7 +364,10 @@ export type FetcherToReceiver =
 
 export type ReceiverToFetcher =
   /** `n` batches of the shard are done with: its window opens by as many. */
-  | { readonly type: 'acks'; readonly rows: readonly (readonly [shard: ShardIndex, epoch: number, n: number])[] }
+  | {
+      readonly type: 'acks';
+      readonly rows: readonly (readonly [shard: ShardIndex, epoch: number, n: number])[];
+    }
   /** The byte budget has room again. */
   | { readonly type: 'room' };
 

@@ -82,7 +82,8 @@ export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClie
       case 'credentials?':
         parts.credentials(message.renew).then(
           (value) => post({ type: 'credentials', id: message.id, value, error: null }),
-          (error: unknown) => post({ type: 'credentials', id: message.id, value: null, error: encodeError(error) }),
+          (error: unknown) =>
+            post({ type: 'credentials', id: message.id, value: null, error: encodeError(error) }),
         );
         break;
       case 'event':

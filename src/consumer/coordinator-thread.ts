@@ -83,7 +83,8 @@ export function runCoordinatorThread(main: Port<CoordinatorToMain, MainToCoordin
           ?.then((running) => running.checkpoint())
           .then(
             () => main.post({ type: 'checkpointed', id: message.id, error: null }),
-            (error: unknown) => main.post({ type: 'checkpointed', id: message.id, error: encodeError(error) }),
+            (error: unknown) =>
+              main.post({ type: 'checkpointed', id: message.id, error: encodeError(error) }),
           );
         break;
       case 'stop':

@@ -11,7 +11,12 @@ export interface ConsumerEvents {
   stopped: [{ readonly late: number; readonly clean: boolean }];
   error: [Error];
   'shard:start': [
-    { readonly shardId: string; readonly position: DecodedPosition; readonly token: number; readonly thread: number },
+    {
+      readonly shardId: string;
+      readonly position: DecodedPosition;
+      readonly token: number;
+      readonly thread: number;
+    },
   ];
   'shard:end': [{ readonly shardId: string; readonly reason: EndReason; readonly position: DecodedPosition }];
   'shard:retry': [
@@ -56,7 +61,10 @@ export const CONSUMER_EVENTS = [
 ] as const satisfies readonly (keyof ConsumerEvents)[];
 
 /** Errors and positions are decoded; everything else is as the thread sent it. */
-export function toConsumerEvent(event: ThreadEvent): { name: ThreadEvent['name']; detail: Record<string, unknown> } {
+export function toConsumerEvent(event: ThreadEvent): {
+  name: ThreadEvent['name'];
+  detail: Record<string, unknown>;
+} {
   const { name, ...rest } = event;
   const detail: Record<string, unknown> = { ...rest };
   if ('error' in event) detail['error'] = decodeError(event.error);

@@ -61,10 +61,10 @@ function startThread(
   const { config, memory, module } = parts;
   const worker = new Worker(workerFile('handler'), { name: `shardpool handler ${thread}` });
   const ready = deferred();
+  // Nobody waits for it any more once all are ready; a failure after that is the consumer's.
+  ready.promise.catch(() => undefined);
   const exited = deferred();
   const failed = (error: unknown) => {
-    // A rejected `ready` nobody waits for any more; after that the failure is the consumer's.
-    ready.promise.catch(() => undefined);
     ready.reject(error);
     if (!isEnding()) parts.onFatal(error);
   };
@@ -89,11 +89,15 @@ function startThread(
     }
   });
   worker.on('error', (cause) => {
-    failed(new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} died: ${String(cause)}`, { cause }));
+    failed(
+      new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} died: ${String(cause)}`, { cause }),
+    );
   });
   worker.on('exit', (code) => {
     exited.resolve();
-    failed(new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} ended by itself with code ${code}`));
+    failed(
+      new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} ended by itself with code ${code}`),
+    );
   });
   const start: MainToHandlerThread = { type: 'start', thread, module, config, memory, coordinator: link };
   worker.postMessage(start, [link as unknown as MessagePort]);

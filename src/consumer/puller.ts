@@ -87,7 +87,10 @@ export function createPuller(parts: PullerParts): Puller {
   };
 
   /** `step` hands out the next item of an offer, or null when the offer is used up; `ack` says that it is done. */
-  const iterate = <T>(step: (offer: Offer) => T | null, ack: (offer: Offer) => void): AsyncIterableIterator<T> => {
+  const iterate = <T>(
+    step: (offer: Offer) => T | null,
+    ack: (offer: Offer) => void,
+  ): AsyncIterableIterator<T> => {
     let current: Offer | null = null;
     let done = false;
     const finish = async (): Promise<IteratorResult<T>> => {

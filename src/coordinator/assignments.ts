@@ -76,7 +76,14 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     const shard = indexOf(lease.shardId);
     const where = place(placed(), parts.readyHosts(), keepReceiver === null ? receivers : [keepReceiver]);
     if (where === null) {
-      all.set(lease.shardId, { lease, shard, epoch: epochs[shard]!, host: null, receiver: keepReceiver ?? 0, from });
+      all.set(lease.shardId, {
+        lease,
+        shard,
+        epoch: epochs[shard]!,
+        host: null,
+        receiver: keepReceiver ?? 0,
+        from,
+      });
       return;
     }
     const epoch = (epochs[shard]! += 1);
@@ -84,7 +91,10 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     const { host, receiver } = where;
     const assignment: Assignment = { lease, shard, epoch, host, receiver, from };
     all.set(shardId, assignment);
-    parts.toReceiver(receiver, { type: 'epoch', rows: [{ shard, shardId, token, epoch, generation, host, reason: null }] });
+    parts.toReceiver(receiver, {
+      type: 'epoch',
+      rows: [{ shard, shardId, token, epoch, generation, host, reason: null }],
+    });
     parts.toHost(host, { type: 'assign', shard, shardId, token, epoch, generation, from, receiver });
     parts.onAssigned(assignment, host);
   };
@@ -109,7 +119,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       if (host !== null) parts.toHost(host, { type: 'revoke', shard, epoch, reason });
     },
     hostReady() {
-      for (const { lease, host, from, receiver, shard } of [...all.values()]) {
+      for (const { lease, host, from, receiver, shard } of all.values()) {
         const waitsForSettled = [...settling.values()].some(({ missing }) => missing.has(receiver));
         if (host === null && !waitsForSettled) begin(lease, from, epochs[shard] === 0 ? null : receiver);
       }

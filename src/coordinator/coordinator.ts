@@ -42,7 +42,9 @@ export interface CoordinatorParts {
   readonly api: KinesisApi;
   readonly credentials: CredentialsCache;
   readonly store: LeaseStore;
-  readonly createPool: (hooks: Pick<FetchPoolParts, 'onHost' | 'onMessage' | 'onDeath' | 'onError'>) => FetchPool;
+  readonly createPool: (
+    hooks: Pick<FetchPoolParts, 'onHost' | 'onMessage' | 'onDeath' | 'onError'>,
+  ) => FetchPool;
   readonly receivers: number;
   readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
   readonly repayBudget: (host: HostId, heldUnits: number, heldRecords: number) => void;
@@ -55,7 +57,13 @@ export interface CoordinatorParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-const FATAL_KINDS: readonly string[] = ['stream-missing', 'access-denied', 'credentials', 'invalid-argument', 'fatal'];
+const FATAL_KINDS: readonly string[] = [
+  'stream-missing',
+  'access-denied',
+  'credentials',
+  'invalid-argument',
+  'fatal',
+];
 const POOL_START_MS = 30_000;
 const PING_INTERVAL_MS = 1_000;
 const FULL_READ_INTERVAL_MS = 10_000;
@@ -171,7 +179,11 @@ export class Coordinator {
     this.#loops = [
       this.#every(this.#tickBell, jittered(config.coordinationIntervalMs), () => this.#tick()),
       this.#every(this.#bell(), jittered(config.checkpointIntervalMs), () => this.#leases.flush()),
-      this.#every(this.#bell(), () => PING_INTERVAL_MS, () => this.#pool.broadcast({ type: 'ping', id: 0 })),
+      this.#every(
+        this.#bell(),
+        () => PING_INTERVAL_MS,
+        () => this.#pool.broadcast({ type: 'ping', id: 0 }),
+      ),
     ];
     return listing.shards.length;
   }
@@ -313,7 +325,9 @@ export class Coordinator {
     this.#listing = listing;
     const added = listing.shards.filter(({ shardId }) => !before.has(shardId)).map(({ shardId }) => shardId);
     if (added.length > 0 && !first) {
-      const closed = listing.shards.filter(({ endingSequenceNumber }) => endingSequenceNumber !== null).length;
+      const closed = listing.shards.filter(
+        ({ endingSequenceNumber }) => endingSequenceNumber !== null,
+      ).length;
       emit({ name: 'topology:changed', open: listing.shards.length - closed, closed, added });
     }
     this.#tickBell.ring();
@@ -371,7 +385,12 @@ export class Coordinator {
         credentials.get(message.renew).then(
           (value) => this.#pool.post(host, { type: 'credentials', id: message.id, value, error: null }),
           (error: unknown) =>
-            this.#pool.post(host, { type: 'credentials', id: message.id, value: null, error: encodeError(error) }),
+            this.#pool.post(host, {
+              type: 'credentials',
+              id: message.id,
+              value: null,
+              error: encodeError(error),
+            }),
         );
         break;
       case 'log':

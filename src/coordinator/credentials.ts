@@ -37,7 +37,10 @@ export function createCredentialsCache(
       const old = cached;
       const given = new AbortController();
       try {
-        return await Promise.race([refresh(false).catch(() => old), delay(timers, PATIENCE_MS, given.signal).then(() => old)]);
+        return await Promise.race([
+          refresh(false).catch(() => old),
+          delay(timers, PATIENCE_MS, given.signal).then(() => old),
+        ]);
       } finally {
         given.abort();
       }

@@ -90,9 +90,18 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
     const startedAt = clock.monotonic();
     session = `${parts.instanceId}#${parts.nonce()}`;
     beat = 0;
-    const row = { session, beat, state, maxShards: parts.maxShards, host: parts.host.name, pid: parts.host.pid, version: parts.host.version };
+    const row = {
+      session,
+      beat,
+      state,
+      maxShards: parts.maxShards,
+      host: parts.host.name,
+      pid: parts.host.pid,
+      version: parts.host.version,
+    };
     const { applied, row: stored } = await store.createSession(row);
-    if (!applied && stored?.state !== 'live') throw new Error(`Session ${session} exists and is ${stored?.state}`);
+    if (!applied && stored?.state !== 'live')
+      throw new Error(`Session ${session} exists and is ${stored?.state}`);
     lost = false;
     lastStart = null;
     fence.reopen(startedAt + validity);
@@ -179,7 +188,10 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
 
 function withTimeout<T>(promise: Promise<T>, ms: number, timers: Timers): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = timers.setTimeout(() => reject(new Error(`No answer from the lease store within ${ms} ms`)), ms);
+    const timer = timers.setTimeout(
+      () => reject(new Error(`No answer from the lease store within ${ms} ms`)),
+      ms,
+    );
     promise.then(
       (value) => {
         timers.clearTimeout(timer);
@@ -187,7 +199,7 @@ function withTimeout<T>(promise: Promise<T>, ms: number, timers: Timers): Promis
       },
       (error: unknown) => {
         timers.clearTimeout(timer);
-        reject(error as Error);
+        reject(error);
       },
     );
   });

@@ -5,7 +5,13 @@
 //
 // A lease starts only through one's own acknowledged or read-back take, at the position of the returned row.
 
-import { LeaseStoreError, type LeaseStore, type SessionId, type ShardRow, type WriteResult } from '../model/lease-store.ts';
+import {
+  LeaseStoreError,
+  type LeaseStore,
+  type SessionId,
+  type ShardRow,
+  type WriteResult,
+} from '../model/lease-store.ts';
 import { isBefore, type Position, SHARD_END } from '../model/position.ts';
 import type { LeaseState } from '../model/shard.ts';
 import { delay, type Timers } from '../platform/timers.ts';
@@ -87,7 +93,10 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
       lease.stored = row.position;
       return false;
     }
-    lose(lease, `${what} was refused: the row is owned by ${row?.owner ?? 'nobody'} with token ${row?.token ?? 'none'}`);
+    lose(
+      lease,
+      `${what} was refused: the row is owned by ${row?.owner ?? 'nobody'} with token ${row?.token ?? 'none'}`,
+    );
     return true;
   };
 
@@ -188,7 +197,13 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
         return;
       }
       salvage.delete(row.shardId);
-      const started: Lease = { ...lease, from: taken.position, acked: taken.position, stored: taken.position, state: 'running' };
+      const started: Lease = {
+        ...lease,
+        from: taken.position,
+        acked: taken.position,
+        stored: taken.position,
+        state: 'running',
+      };
       held.set(row.shardId, started);
       parts.onTaken(started);
     },
@@ -201,7 +216,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
     },
     async flush() {
       const moved = [...held.values()].filter(
-        (lease) => isBefore(lease.stored, lease.acked) && (lease.state === 'running' || lease.state === 'draining'),
+        (lease) =>
+          isBefore(lease.stored, lease.acked) && (lease.state === 'running' || lease.state === 'draining'),
       );
       await Promise.all(moved.map(checkpoint));
     },
@@ -209,7 +225,7 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
       await Promise.all([...held.values()].filter(({ state }) => state !== 'releasing').map(release));
     },
     loseAll(cause) {
-      for (const lease of [...held.values()]) lose(lease, cause);
+      for (const lease of held.values()) lose(lease, cause);
     },
   };
 }

@@ -6,7 +6,10 @@ export interface Placed {
 }
 
 /** The least loaded of the candidates; the lowest number among equals, so that equal tables give equal plans. */
-export function leastLoaded(candidates: readonly number[], loads: ReadonlyMap<number, number>): number | null {
+export function leastLoaded(
+  candidates: readonly number[],
+  loads: ReadonlyMap<number, number>,
+): number | null {
   let best: number | null = null;
   let bestLoad = Infinity;
   for (const candidate of candidates) {

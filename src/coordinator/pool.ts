@@ -87,7 +87,9 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
     slots.delete(host);
     const controlChannel = new MessageChannel();
     const dataChannels = Array.from({ length: parts.receivers }, () => new MessageChannel());
-    const control = portOf<CoordinatorToFetcher, FetcherToCoordinator>(controlChannel.port1 as unknown as RawPort);
+    const control = portOf<CoordinatorToFetcher, FetcherToCoordinator>(
+      controlChannel.port1 as unknown as RawPort,
+    );
     const near = dataChannels.map(({ port1 }) => port1);
     const task: FetcherTask = {
       host,
@@ -131,7 +133,10 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
       const late = delay(parts.timers, timeoutMs, given.signal).then(() => {
         if (given.signal.aborted) return;
         // piscina never settles a task whose worker file failed to load after another one did: do not wait for ever.
-        throw new ShardpoolError('ERR_THREAD_DIED', `The fetch threads were not ready within ${timeoutMs} ms`);
+        throw new ShardpoolError(
+          'ERR_THREAD_DIED',
+          `The fetch threads were not ready within ${timeoutMs} ms`,
+        );
       });
       try {
         await Promise.race([Promise.all(Array.from({ length: parts.threads }, startHost)), late]);

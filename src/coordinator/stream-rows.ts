@@ -58,9 +58,13 @@ export async function ensureRows(
   const seeds =
     start === TRIM_HORIZON
       ? newRows(listing.shards, rows)
-      : await api
-          .listShards(startSetFilter(start), { signal })
-          .then((startSet) => seedRows(listing.shards, startSet.shards.map(({ shardId }) => shardId), start));
+      : await api.listShards(startSetFilter(start), { signal }).then((startSet) =>
+          seedRows(
+            listing.shards,
+            startSet.shards.map(({ shardId }) => shardId),
+            start,
+          ),
+        );
   const created: string[] = [];
   for (const seed of seeds) {
     if (known.has(seed.shardId)) continue;

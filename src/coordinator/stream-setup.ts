@@ -66,7 +66,9 @@ async function create({ api, config, signal }: StreamSetupParts): Promise<false>
   const { createStream } = config;
   if (createStream === null) return false;
   try {
-    await api.createStream(createStream === 'on-demand' ? createStream : { count: createStream.shards }, { signal });
+    await api.createStream(createStream === 'on-demand' ? createStream : { count: createStream.shards }, {
+      signal,
+    });
   } catch (error) {
     if (!(error instanceof KinesisError) || error.kind !== 'not-active') throw error;
   }

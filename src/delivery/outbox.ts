@@ -147,7 +147,15 @@ class PackingOutbox implements ShardOutbox {
       this.#open.length >= shape.maxRecords ||
       (this.#open.length > 0 && this.#open.payloadBytes + data.byteLength > shape.maxBytes);
     if (full) this.#seal();
-    this.#open.add(data, partitionKey, explicitHashKey, sequenceNumber, subSequenceNumber, arrivalTime, aggregated);
+    this.#open.add(
+      data,
+      partitionKey,
+      explicitHashKey,
+      sequenceNumber,
+      subSequenceNumber,
+      arrivalTime,
+      aggregated,
+    );
   }
 
   beginPage(lagMs: number): void {
@@ -252,7 +260,8 @@ class PackingOutbox implements ShardOutbox {
   /** The open batch, when it is due: full, waited long enough, or the last one. */
   #takeOpen(): BatchMessage | null {
     if (this.#open.length === 0) return null;
-    const due = this.#parts.shape.maxWaitMs === 0 || this.#openIsFull() || this.#finishing !== null || this.#waited;
+    const due =
+      this.#parts.shape.maxWaitMs === 0 || this.#openIsFull() || this.#finishing !== null || this.#waited;
     if (!due) return null;
     this.#waited = false;
     const units = this.#openUnits;

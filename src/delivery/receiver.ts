@@ -118,7 +118,14 @@ export class Receiver {
   }
 
   #addSource(host: HostId, port: Port<ReceiverToFetcher, FetcherToReceiver>): void {
-    const source: Source = { port, heldUnits: 0, heldRecords: 0, closed: false, gone: false, acks: new Map() };
+    const source: Source = {
+      port,
+      heldUnits: 0,
+      heldRecords: 0,
+      closed: false,
+      gone: false,
+      acks: new Map(),
+    };
     this.#sources.set(host, source);
     port.onMessage((message) => this.#fromFetcher(host, source, message));
     port.onClose(() => {

@@ -157,6 +157,15 @@ class PackedRecord implements StreamRecord {
   /** Plain data for logs and JSON; the value is not decoded for it. */
   toJSON(): Record<string, unknown> {
     const { id, partitionKey, sequenceNumber, subSequenceNumber, shardId, stream, token } = this;
-    return { id, partitionKey, sequenceNumber, subSequenceNumber, shardId, stream, token, bytes: this.data.length };
+    return {
+      id,
+      partitionKey,
+      sequenceNumber,
+      subSequenceNumber,
+      shardId,
+      stream,
+      token,
+      bytes: this.data.length,
+    };
   }
 }

@@ -227,7 +227,11 @@ export class ShardReader {
       arrivalTime = page.arrivalTimes[i]!;
       skipping = !isBefore(skipUpTo, sequencePosition(sequenceNumber, 0));
       lastSub = 0;
-      processor.split(page.slab.subarray(page.offsets[i], page.offsets[i + 1]), page.partitionKeys[i]!, userRecords);
+      processor.split(
+        page.slab.subarray(page.offsets[i], page.offsets[i + 1]),
+        page.partitionKeys[i]!,
+        userRecords,
+      );
     }
     if (page.count > 0) {
       const last = sequencePosition(sequenceNumber, lastSub);
@@ -246,9 +250,20 @@ export class ShardReader {
         this.#throttled += 1;
         break;
       case 'transient':
+      case 'not-active':
+      case 'credentials-expired':
+      // Loud, and the other shards go on: retention took the shard, or a reshard is not visible everywhere yet.
+      case 'shard-missing':
         break;
-      default:
+      case 'stream-missing':
+      case 'access-denied':
+      case 'credentials':
+      case 'invalid-argument':
+      case 'aborted':
+      case 'fatal':
         throw error;
+      default:
+        throw error.kind satisfies never;
     }
     this.#failures += 1;
     const delayMs = backoffDelayMs(this.#failures, BACKOFF, random);

@@ -91,7 +91,11 @@ export interface LeaseStore {
   deleteSession(session: SessionId): Promise<WriteResult<SessionRow>>;
 
   /** Condition: the row is absent. Creates it free, with token 0; rev + 1. */
-  createShard(write: { shardId: string; parents: readonly string[]; position: Position }): Promise<WriteResult<ShardRow>>;
+  createShard(write: {
+    shardId: string;
+    parents: readonly string[];
+    position: Position;
+  }): Promise<WriteResult<ShardRow>>;
   /**
    * Condition: owner and token are the seen ones and the position is not SHARD_END. Sets owner, token, and clears handOffTo;
    * rev + 1. `token` must be above both the seen one and every one this instance ever used on the shard. With
@@ -134,7 +138,11 @@ export interface OwnerWrite {
 export class LeaseStoreError extends ShardpoolError {
   readonly outcome: 'unknown' | 'not-applied';
 
-  constructor(outcome: 'unknown' | 'not-applied', message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
+  constructor(
+    outcome: 'unknown' | 'not-applied',
+    message: string,
+    options: { cause?: unknown; retryable?: boolean } = {},
+  ) {
     super('ERR_LEASE_STORE', message, options);
     this.outcome = outcome;
   }

@@ -33,13 +33,15 @@ export function fenceOn(memory: SharedArrayBuffer, monotonic: () => number): Fen
   return {
     // The generation is compared last: a reopening between the two looks has changed it.
     isValid: (generation) =>
-      Atomics.load(deadline, VALID_UNTIL) > toMicros(monotonic()) && Atomics.load(cells, GENERATION) === generation,
+      Atomics.load(deadline, VALID_UNTIL) > toMicros(monotonic()) &&
+      Atomics.load(cells, GENERATION) === generation,
     get generation() {
       return Atomics.load(cells, GENERATION);
     },
     remainingMs: () => Number(Atomics.load(deadline, VALID_UNTIL) - toMicros(monotonic())) / 1000,
     extendTo(monotonicMs) {
-      if (Atomics.load(deadline, VALID_UNTIL) !== LATCHED) Atomics.store(deadline, VALID_UNTIL, toMicros(monotonicMs));
+      if (Atomics.load(deadline, VALID_UNTIL) !== LATCHED)
+        Atomics.store(deadline, VALID_UNTIL, toMicros(monotonicMs));
     },
     latch: () => {
       Atomics.store(deadline, VALID_UNTIL, LATCHED);

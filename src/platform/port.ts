@@ -19,7 +19,7 @@ export function portOf<Out, In>(raw: RawPort): Port<Out, In> {
   return {
     post: (message, transfer) => raw.postMessage(message, transfer),
     onMessage: (receive) => {
-      raw.on('message', receive as (value: never) => void);
+      raw.on('message', receive);
     },
     onClose: (closed) => {
       raw.on('close', closed);

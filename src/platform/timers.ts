@@ -1,6 +1,6 @@
 // Timers behind a port, and the one way to wait.
 
-export type Timer = unknown;
+export type Timer = object;
 
 export interface Timers {
   setTimeout(fn: () => void, ms: number): Timer;
