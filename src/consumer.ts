@@ -24,7 +24,8 @@ import type { LogRecord, SharedMemory, ThreadEvent } from './protocol.ts';
 /** In this order, one way; `stopping` may follow each of the earlier ones. */
 type State = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped';
 
-const HANDLER_THREADS_END_MS = 1_000;
+const HANDLER_THREADS_END_MS = 2_000;
+const TEARDOWN_MS = 2_000;
 
 /**
  * Reads one stream. Constructing it only checks the options (ERR_INVALID_OPTION); `run`, iteration and `ready` start it.
@@ -265,13 +266,17 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   }
 
   async #teardown(): Promise<void> {
-    try {
-      const done = Promise.resolve(this.#handler?.teardown?.());
-      await settledWithin(unrefTimers, done, HANDLER_THREADS_END_MS);
-      await Promise.race([done, Promise.resolve()]);
-    } catch (error) {
-      this.#options.logger.error({ error: encodeError(error) }, 'The teardown of the handler failed');
-    }
+    const { logger } = this.#options;
+    const done = Promise.resolve()
+      .then(() => this.#handler?.teardown?.())
+      .catch((error: unknown) => {
+        logger.error({ error: encodeError(error) }, 'The teardown of the handler failed');
+      });
+    if (await settledWithin(unrefTimers, done, TEARDOWN_MS)) return;
+    logger.warn(
+      { waitedMs: TEARDOWN_MS },
+      'The teardown of the handler has not ended; the stop goes on without it',
+    );
   }
 
   #emitThreadEvent(event: ThreadEvent): void {

@@ -36,7 +36,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   testing: ['model', 'platform'],
   cli: ALL_OF_SRC,
   'index.ts': ALL_OF_SRC,
-  workers: [...BELOW_ROOTS, 'testing'],
+  // An entry starts the thread's side of a root, or the simulator.
+  workers: [...BELOW_ROOTS, 'consumer', 'testing'],
 };
 
 /** The only places that touch `node:worker_threads`. */

@@ -1,20 +1,16 @@
 // Opens the lease store that a checkpointer option names: a built-in one, or the user's own by module URL.
 
-import type { LeaseStore } from '../model/lease-store.ts';
 import { ShardpoolError } from '../model/errors.ts';
+import type { LeaseStore } from '../model/lease-store.ts';
+import {
+  CHECKPOINTERS,
+  type CheckpointerName,
+  type CheckpointerSpec,
+  type ModuleSpec,
+  type NamedSpec,
+  type SpecOptions,
+} from '../model/specs.ts';
 import { createMemoryLeaseStore } from './memory-lease-store.ts';
-
-/** The names of the built-in checkpointers. */
-export const CHECKPOINTERS = ['memory'] as const;
-export type CheckpointerName = (typeof CHECKPOINTERS)[number];
-
-export type CheckpointerOptions = Readonly<Record<string, unknown>>;
-
-/** Plain data, so that it survives the way into the coordinator thread. */
-export type CheckpointerSpec =
-  | { readonly name: CheckpointerName; readonly options: CheckpointerOptions }
-  /** `module` is a URL, or a package name that resolves from shardpool. */
-  | { readonly module: string; readonly options: CheckpointerOptions };
 
 /** What the rows of one store are keyed by. */
 export interface LeaseStoreScope {
@@ -24,7 +20,7 @@ export interface LeaseStoreScope {
 
 /** What a user's module exports, as `default` or as `createLeaseStore`. */
 export type CreateLeaseStore = (
-  options: CheckpointerOptions,
+  options: SpecOptions,
   scope: LeaseStoreScope,
 ) => LeaseStore | Promise<LeaseStore>;
 
@@ -68,7 +64,7 @@ export async function openLeaseStore(spec: CheckpointerSpec, scope: LeaseStoreSc
   return store;
 }
 
-function createBuiltIn(spec: { name: CheckpointerName; options: CheckpointerOptions }): LeaseStore {
+function createBuiltIn(spec: NamedSpec<CheckpointerName>): LeaseStore {
   switch (spec.name) {
     case 'memory': {
       const [unknown] = Object.keys(spec.options);
@@ -89,10 +85,7 @@ function createBuiltIn(spec: { name: CheckpointerName; options: CheckpointerOpti
   }
 }
 
-async function createFromModule(
-  spec: { module: string; options: CheckpointerOptions },
-  scope: LeaseStoreScope,
-): Promise<LeaseStore> {
+async function createFromModule(spec: ModuleSpec, scope: LeaseStoreScope): Promise<LeaseStore> {
   let exported: { default?: unknown; createLeaseStore?: unknown };
   try {
     exported = (await import(spec.module)) as typeof exported;

@@ -57,13 +57,6 @@ export interface CoordinatorParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-const FATAL_KINDS: readonly string[] = [
-  'stream-missing',
-  'access-denied',
-  'credentials',
-  'invalid-argument',
-  'fatal',
-];
 const POOL_START_MS = 30_000;
 const PING_INTERVAL_MS = 1_000;
 const FULL_READ_INTERVAL_MS = 10_000;
@@ -153,7 +146,7 @@ export class Coordinator {
       onListing: (listing) => this.#listed(listing),
       onRetry: (error, attempt, delayMs) =>
         parts.emit({ name: 'topology:retry', error: encodeError(error), attempt, delayMs }),
-      isFatal: (error) => error instanceof KinesisError && FATAL_KINDS.includes(error.kind),
+      isFatal: (error) => error instanceof KinesisError && !error.retryable,
       onFatal: (error) => this.#fail(error),
     });
   }

@@ -242,29 +242,13 @@ export class ShardReader {
   async #failed(error: unknown): Promise<void> {
     if (!(error instanceof KinesisError)) throw error;
     const { events, timers, random } = this.#parts;
-    switch (error.kind) {
-      case 'expired-iterator':
-        this.#iterator = null;
-        return;
-      case 'throttled':
-        this.#throttled += 1;
-        break;
-      case 'transient':
-      case 'not-active':
-      case 'credentials-expired':
-      // Loud, and the other shards go on: retention took the shard, or a reshard is not visible everywhere yet.
-      case 'shard-missing':
-        break;
-      case 'stream-missing':
-      case 'access-denied':
-      case 'credentials':
-      case 'invalid-argument':
-      case 'aborted':
-      case 'fatal':
-        throw error;
-      default:
-        throw error.kind satisfies never;
+    if (error.kind === 'expired-iterator') {
+      this.#iterator = null;
+      return;
     }
+    if (error.kind === 'throttled') this.#throttled += 1;
+    // A shard that is gone is reported with every attempt, and the other shards go on.
+    else if (!error.retryable && error.kind !== 'shard-missing') throw error;
     this.#failures += 1;
     const delayMs = backoffDelayMs(this.#failures, BACKOFF, random);
     if (error.kind !== 'throttled' || this.#failures > QUIET_THROTTLES) {

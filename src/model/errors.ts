@@ -11,7 +11,7 @@ export const ERROR_CODES = {
   ERR_ACCESS_DENIED: 'AWS refused the credentials or the permission',
   ERR_CREDENTIALS: 'no credentials could be loaded',
   ERR_CONNECTION: 'the endpoint could not be reached or did not answer',
-  ERR_AWS: 'AWS answered with an error that retrying does not mend',
+  ERR_AWS: 'AWS answered with an error that no other code names',
   ERR_TIMEOUT: 'something did not happen before its deadline',
   ERR_STOPPED: 'the consumer stopped before the call could finish',
   ERR_UNDECODABLE: 'a record could not be decoded by the processor',

@@ -1,9 +1,10 @@
 // Built-in stores by name, the user's own by module URL, and clear errors for everything else.
 
 import { expect } from 'chai';
-import { type CheckpointerSpec, openLeaseStore } from '../../src/checkpointers/open-lease-store.ts';
+import { openLeaseStore } from '../../src/checkpointers/open-lease-store.ts';
 import { ShardpoolError } from '../../src/model/errors.ts';
 import { TRIM_HORIZON } from '../../src/model/position.ts';
+import type { CheckpointerSpec } from '../../src/model/specs.ts';
 
 const SCOPE = { application: 'billing', stream: 'orders' };
 const MEMORY = new URL('../../src/checkpointers/memory-lease-store.js', import.meta.url).href;

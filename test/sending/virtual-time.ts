@@ -14,14 +14,18 @@ export interface VirtualTime {
   pending(): number;
 }
 
+interface Scheduled {
+  readonly at: number;
+  readonly fn: () => void;
+}
+
 export function createVirtualTime(): VirtualTime {
   let now = 0;
-  let lastId = 0;
-  const scheduled = new Map<number, { readonly at: number; readonly fn: () => void }>();
+  const scheduled = new Set<Scheduled>();
 
-  const earliest = (): [number, { readonly at: number; readonly fn: () => void }] | undefined => {
-    let first: [number, { readonly at: number; readonly fn: () => void }] | undefined;
-    for (const entry of scheduled) if (first === undefined || entry[1].at < first[1].at) first = entry;
+  const earliest = (): Scheduled | undefined => {
+    let first: Scheduled | undefined;
+    for (const timer of scheduled) if (first === undefined || timer.at < first.at) first = timer;
     return first;
   };
 
@@ -30,10 +34,10 @@ export function createVirtualTime(): VirtualTime {
 
   const step = async (limit: number): Promise<boolean> => {
     const next = earliest();
-    if (next === undefined || next[1].at > limit) return false;
-    scheduled.delete(next[0]);
-    now = Math.max(now, next[1].at);
-    next[1].fn();
+    if (next === undefined || next.at > limit) return false;
+    scheduled.delete(next);
+    now = Math.max(now, next.at);
+    next.fn();
     await turn();
     return true;
   };
@@ -52,12 +56,12 @@ export function createVirtualTime(): VirtualTime {
     clock: { now: () => 1_700_000_000_000 + now, monotonic: () => now },
     timers: {
       setTimeout(fn, ms): Timer {
-        lastId += 1;
-        scheduled.set(lastId, { at: now + ms, fn });
-        return lastId;
+        const timer: Scheduled = { at: now + ms, fn };
+        scheduled.add(timer);
+        return timer;
       },
       clearTimeout: (timer) => {
-        scheduled.delete(timer as number);
+        scheduled.delete(timer as Scheduled);
       },
     },
     until,

@@ -55,6 +55,15 @@ describe('simulator/faults', () => {
     expect(script.judge('PutRecords', target('s')).failEntry).to.equal(null);
   });
 
+  it('counts a call once, however many of its entries it failed', () => {
+    const script = scriptOf([{ operation: 'PutRecords', partial: true, times: 2 }]);
+    for (let call = 0; call < 2; call += 1) {
+      const verdict = script.judge('PutRecords', target('s'));
+      expect([1, 2, 3].map(() => verdict.failEntry?.(SHARD_0))).to.deep.equal([THROTTLE, THROTTLE, THROTTLE]);
+    }
+    expect(script.judge('PutRecords', target('s')).failEntry).to.equal(null);
+  });
+
   it('forgets everything on clear', () => {
     const script = scriptOf([{ error: THROTTLE }]);
     script.clear();
