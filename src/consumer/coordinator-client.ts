@@ -17,7 +17,7 @@ import type {
   SharedMemory,
   ThreadEvent,
 } from '../protocol.ts';
-import { workerFile } from './worker-file.ts';
+import { threadFlags, workerFile } from './worker-file.ts';
 
 export interface CoordinatorClientParts {
   readonly config: CoordinatorConfig;
@@ -52,7 +52,10 @@ const STOP_SLACK_MS = 5_000;
 const EXIT_MS = 1_000;
 
 export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClient {
-  const worker = new Worker(workerFile('coordinator'), { name: 'shardpool coordinator' });
+  const worker = new Worker(workerFile('coordinator'), {
+    name: 'shardpool coordinator',
+    execArgv: threadFlags(),
+  });
   const started = deferred<number>();
   const exited = deferred();
   const bye = deferred();

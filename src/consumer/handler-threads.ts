@@ -13,7 +13,7 @@ import type {
   SharedMemory,
   ThreadEvent,
 } from '../protocol.ts';
-import { workerFile } from './worker-file.ts';
+import { threadFlags, workerFile } from './worker-file.ts';
 
 export interface HandlerThreadsParts {
   readonly module: string;
@@ -59,7 +59,10 @@ function startThread(
   isEnding: () => boolean,
 ): HandlerThread {
   const { config, memory, module } = parts;
-  const worker = new Worker(workerFile('handler'), { name: `shardpool handler ${thread}` });
+  const worker = new Worker(workerFile('handler'), {
+    name: `shardpool handler ${thread}`,
+    execArgv: threadFlags(),
+  });
   const ready = deferred();
   // Nobody waits for it any more once all are ready; a failure after that is the consumer's.
   ready.promise.catch(() => undefined);

@@ -5,7 +5,6 @@
 // batches for a slow handler.
 
 import type { BudgetTaker } from '../platform/byte-budget.ts';
-import { budgetUnits } from '../platform/byte-budget.ts';
 import type { Fence } from '../platform/fence.ts';
 import type { Port } from '../platform/port.ts';
 import type { Timer, Timers } from '../platform/timers.ts';
@@ -17,7 +16,7 @@ import type {
   ReceiverToFetcher,
   ShardIndex,
 } from '../protocol.ts';
-import { BatchBuilder } from './packed-batch.ts';
+import { PendingBatches } from './pending-batches.ts';
 
 /** How many batches of one shard may be unhandled at its receiver: a hung handler cannot take the whole budget. */
 export const WINDOW_BATCHES = 4;
@@ -98,22 +97,20 @@ class PackingOutbox implements ShardOutbox {
   readonly #port: Port<FetcherToReceiver, ReceiverToFetcher>;
   readonly #parts: OutboxParts;
   readonly #onGone: () => void;
-  #open = new BatchBuilder();
-  /** Units of sealed but unsent batches and of the open one, as taken of the budget. */
-  #openUnits = 0;
-  #openRecords = 0;
-  readonly #sealed: BatchMessage[] = [];
+  readonly #pending: PendingBatches;
+  /** Sent and not yet released by the receiver. */
   #inWindow = 0;
-  #lagMs: number | null = null;
-  #finishing: EndReason | null = null;
-  #closed = false;
+  /** `finish` leads from sending to finishing to closed, `close` to closed at once. */
+  #phase:
+    | { readonly name: 'sending' | 'closed' }
+    | { readonly name: 'finishing'; readonly reason: EndReason } = {
+    name: 'sending',
+  };
+  /** The open batch has waited `maxWaitMs`. */
+  #waited = false;
   #waiters: (() => void)[] = [];
   #waitTimer: Timer | null = null;
   #fenceTimer: Timer | null = null;
-  #pageUnits = 0;
-  #pageRecords = 0;
-  /** The open batch has waited `maxWaitMs`. */
-  #waited = false;
 
   constructor(
     shard: ShardIndex,
@@ -129,6 +126,11 @@ class PackingOutbox implements ShardOutbox {
     this.#port = port;
     this.#parts = parts;
     this.#onGone = onGone;
+    this.#pending = new PendingBatches(shard, epoch, parts.shape);
+  }
+
+  beginPage(lagMs: number): void {
+    this.#pending.lagMs = lagMs;
   }
 
   add(
@@ -140,14 +142,8 @@ class PackingOutbox implements ShardOutbox {
     arrivalTime: number,
     aggregated: boolean,
   ): void {
-    if (this.#closed) return;
-    const { shape } = this.#parts;
-    // A single record larger than maxBytes makes a batch of its own: records are never split.
-    const full =
-      this.#open.length >= shape.maxRecords ||
-      (this.#open.length > 0 && this.#open.payloadBytes + data.byteLength > shape.maxBytes);
-    if (full) this.#seal();
-    this.#open.add(
+    if (this.#phase.name === 'closed') return;
+    this.#pending.add(
       data,
       partitionKey,
       explicitHashKey,
@@ -158,30 +154,23 @@ class PackingOutbox implements ShardOutbox {
     );
   }
 
-  beginPage(lagMs: number): void {
-    this.#lagMs = lagMs;
-  }
-
   endPage(reservedUnits: number): void {
-    if (this.#closed) {
-      this.#parts.budget.settle(reservedUnits, 0, 0);
+    const { budget } = this.#parts;
+    if (this.#phase.name === 'closed') {
+      budget.settle(reservedUnits, 0, 0);
       return;
     }
-    const units = budgetUnits(this.#open.costBytes);
-    const records = this.#open.length;
-    const addedUnits = this.#pageUnits + units - this.#openUnits;
-    const addedRecords = this.#pageRecords + records - this.#openRecords;
-    this.#parts.budget.settle(reservedUnits, addedUnits, addedRecords);
-    this.#openUnits = units;
-    this.#openRecords = records;
-    this.#pageUnits = 0;
-    this.#pageRecords = 0;
-    this.#send();
+    const added = this.#pending.takeAdded();
+    budget.settle(reservedUnits, added.units, added.records);
     this.#armWait();
+    this.#send();
   }
 
   hasRoom(): boolean {
-    return this.#closed || (this.#sealed.length === 0 && !this.#openIsFull() && !this.#mustWait());
+    if (this.#phase.name === 'closed') return true;
+    if (this.#pending.hasFull || this.#pending.isOpenFull) return false;
+    // With the window shut, more than half a batch would only be held here.
+    return this.#inWindow < WINDOW_BATCHES || !this.#pending.isOpenHalfFull;
   }
 
   whenRoom(): Promise<void> {
@@ -195,48 +184,22 @@ class PackingOutbox implements ShardOutbox {
   }
 
   finish(reason: EndReason): void {
-    if (this.#closed) return;
-    this.#finishing = reason;
+    if (this.#phase.name !== 'sending') return;
+    this.#phase = { name: 'finishing', reason };
     this.#send();
   }
 
   close(reason: EndReason): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    let units = this.#openUnits;
-    let records = this.#openRecords;
-    for (const message of this.#sealed) {
-      units += message.units;
-      records += message.n;
-    }
+    if (this.#phase.name === 'closed') return;
+    const { units, records } = this.#pending.clear();
     this.#parts.budget.giveBack(units, records);
-    this.#sealed.length = 0;
     this.#end(reason);
   }
 
-  #openIsFull(): boolean {
-    const { shape } = this.#parts;
-    return this.#open.length >= shape.maxRecords || this.#open.payloadBytes >= shape.maxBytes;
-  }
-
-  /** The window is shut and half a batch waits already: more would only be held here. */
-  #mustWait(): boolean {
-    return this.#inWindow >= WINDOW_BATCHES && this.#open.payloadBytes * 2 >= this.#parts.shape.maxBytes;
-  }
-
-  #seal(): void {
-    const units = budgetUnits(this.#open.costBytes);
-    const message = this.#open.seal(this.#shard, this.#epoch, units, this.#lagMs);
-    this.#pageUnits += units;
-    this.#pageRecords += message.n;
-    this.#sealed.push(message);
-    this.#open = new BatchBuilder();
-  }
-
   #send(): void {
-    if (this.#closed) return;
+    if (this.#phase.name === 'closed') return;
     if (!this.#isValid()) {
-      // Neither lost nor sent: the coordinator either proves the lease again or revokes this reader.
+      // Neither lost nor sent: the coordinator's word that revokes this reader is on its way.
       this.#fenceTimer ??= this.#parts.timers.setTimeout(() => {
         this.#fenceTimer = null;
         this.#send();
@@ -244,45 +207,37 @@ class PackingOutbox implements ShardOutbox {
       return;
     }
     while (this.#inWindow < WINDOW_BATCHES) {
-      const next = this.#sealed.shift() ?? this.#takeOpen();
+      const next = this.#pending.takeFull() ?? this.#takeDueOpen();
       if (next === null) break;
       this.#inWindow += 1;
       this.#port.post(next, [next.ab]);
     }
-    if (this.#finishing !== null && this.#sealed.length === 0 && this.#open.length === 0) {
-      this.#closed = true;
-      this.#end(this.#finishing);
-      return;
-    }
-    if (this.hasRoom()) this.#wake();
+    if (this.#phase.name === 'finishing' && this.#pending.isEmpty) this.#end(this.#phase.reason);
+    else if (this.hasRoom()) this.#wake();
   }
 
-  /** The open batch, when it is due: full, waited long enough, or the last one. */
-  #takeOpen(): BatchMessage | null {
-    if (this.#open.length === 0) return null;
+  /** The open batch, when it is due: full, waited for long enough, or the last one. */
+  #takeDueOpen(): BatchMessage | null {
+    const { maxWaitMs } = this.#parts.shape;
     const due =
-      this.#parts.shape.maxWaitMs === 0 || this.#openIsFull() || this.#finishing !== null || this.#waited;
+      maxWaitMs === 0 || this.#waited || this.#phase.name === 'finishing' || this.#pending.isOpenFull;
     if (!due) return null;
     this.#waited = false;
-    const units = this.#openUnits;
-    const message = this.#open.seal(this.#shard, this.#epoch, units, this.#lagMs);
-    this.#open = new BatchBuilder();
-    this.#openUnits = 0;
-    this.#openRecords = 0;
-    return message;
+    return this.#pending.takeOpen();
   }
 
   #armWait(): void {
     const { shape, timers } = this.#parts;
-    if (shape.maxWaitMs === 0 || this.#open.length === 0 || this.#waitTimer !== null) return;
+    if (shape.maxWaitMs === 0 || !this.#pending.hasOpen || this.#waitTimer !== null) return;
     this.#waitTimer = timers.setTimeout(() => {
       this.#waitTimer = null;
-      this.#waited = true;
+      this.#waited = this.#pending.hasOpen;
       this.#send();
     }, shape.maxWaitMs);
   }
 
   #end(reason: EndReason): void {
+    this.#phase = { name: 'closed' };
     if (this.#waitTimer !== null) this.#parts.timers.clearTimeout(this.#waitTimer);
     if (this.#fenceTimer !== null) this.#parts.timers.clearTimeout(this.#fenceTimer);
     this.#port.post({ type: 'end', shard: this.#shard, epoch: this.#epoch, reason });
