@@ -363,7 +363,9 @@ export class Coordinator {
       }
       case 'shardEnd':
         // The page names the children, and the listing knows the rest of them: look at once.
-        if (this.#shardIdOf(message) !== null) this.#topology.refresh();
+        if (this.#shardIdOf(message) !== null) {
+          this.#topology.refresh(message.children.map(({ shardId }) => shardId));
+        }
         break;
       case 'shardRetry': {
         const shardId = this.#shardIdOf(message);

@@ -22,8 +22,8 @@ export interface TopologyParts {
 export interface Topology {
   /** Starts refreshing; the first listing was made by the caller. */
   start(): void;
-  /** Refreshes as soon as possible. */
-  refresh(): void;
+  /** Refreshes as soon as possible, and again with back-off until the listing has these shards. */
+  refresh(expected: readonly string[]): void;
   stop(): Promise<void>;
 }
 
@@ -32,6 +32,7 @@ const BACKOFF = { minDelayMs: 200, maxDelayMs: 10_000 };
 export function createTopology(parts: TopologyParts): Topology {
   const stopping = new AbortController();
   const bell = createBell(parts.timers);
+  const missing = new Set<string>();
   let loop: Promise<void> = Promise.resolve();
 
   const run = async () => {
@@ -41,9 +42,13 @@ export function createTopology(parts: TopologyParts): Topology {
       await bell.wait(waitMs);
       if (stopping.signal.aborted) return;
       try {
-        await parts.onListing(await parts.api.listShards({ type: 'ALL' }, { signal: stopping.signal }));
-        attempt = 0;
+        const listing = await parts.api.listShards({ type: 'ALL' }, { signal: stopping.signal });
+        await parts.onListing(listing);
+        for (const { shardId } of listing.shards) missing.delete(shardId);
+        attempt = missing.size === 0 ? 0 : attempt + 1;
         waitMs = parts.shardRefreshIntervalMs;
+        // A page names children before every listing has them.
+        if (missing.size > 0) waitMs = Math.min(waitMs, backoffDelayMs(attempt, BACKOFF, parts.random));
       } catch (error) {
         if (stopping.signal.aborted) return;
         if (parts.isFatal(error)) {
@@ -61,7 +66,10 @@ export function createTopology(parts: TopologyParts): Topology {
     start() {
       loop = run();
     },
-    refresh: () => bell.ring(),
+    refresh(expected) {
+      for (const shardId of expected) missing.add(shardId);
+      bell.ring();
+    },
     async stop() {
       stopping.abort();
       bell.ring();
