@@ -10,6 +10,7 @@ import { createPuller, type Puller } from './consumer/puller.ts';
 import { type ConsumerStatus, toConsumerStatus } from './consumer/status.ts';
 import { coordinatorConfig, createSharedMemory, receiverConfig } from './consumer/thread-config.ts';
 import { handlerModuleUrl, importHandler, toHandler } from './handler.ts';
+import { resolveAddress } from './kinesis/addressing.ts';
 import { loadCredentials } from './kinesis/credentials.ts';
 import { encodeError, ShardpoolError } from './model/errors.ts';
 import type { Handler, HandlerFunction } from './model/handler.ts';
@@ -48,6 +49,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   constructor(options: ConsumerOptions) {
     super();
     this.#options = resolveConsumerOptions(options);
+    resolveAddress(this.#options);
     this.#credentials = loadCredentials(this.#options.credentials, systemClock);
     // Whoever waits sees the rejection; that nobody waits is no crash.
     this.#ready.promise.catch(() => undefined);
@@ -152,6 +154,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     const puller = createPuller({
       timers: systemTimers,
       idleTimeoutMs: this.#options.idleTimeoutMs,
+      ready: this.#ready.promise.catch(() => undefined),
       onLeave: () => this.stop({ deadlineMs: 0 }),
       onFirstPull: () => {
         if (this.#state === 'idle') this.#begin(puller.handler, null);

@@ -54,9 +54,10 @@ export function toHandler(value: unknown, where: string): Handler {
     check(value as Handler<never>, where);
     return value as Handler;
   }
+  const hint = typeof value === 'string' ? '; a module is named by its URL or its absolute path' : '';
   throw new ShardpoolError(
     'ERR_INVALID_HANDLER',
-    `Expected ${where} to be a function or the result of defineHandler(...), got \`${describe(value)}\``,
+    `Expected ${where} to be a function or the result of defineHandler(...), got \`${describe(value)}\`${hint}`,
   );
 }
 

@@ -244,9 +244,9 @@ export type ReceiverToCoordinator =
   | {
       readonly type: 'settled';
       readonly host: HostId;
-      /** Held batches of that thread, which this receiver will still release. */
-      readonly heldUnits: number;
-      readonly heldRecords: number;
+      /** All that ever came of that thread, in budget units (modulo 2^32) and records: what it took beyond that is repaid. */
+      readonly receivedUnits: number;
+      readonly receivedRecords: number;
       /** Last received position per shard; a shard of which nothing came is missing. */
       readonly rows: readonly (readonly [shard: ShardIndex, epoch: number, received: Position])[];
     }

@@ -7,8 +7,11 @@ export const mochaHooks = {
   afterEach(): void {
     if (unhandled.length === 0) return;
     const reasons = unhandled.splice(0);
-    throw new Error(`${reasons.length} promise(s) were rejected and nobody looked: ${reasons.map(String).join('; ')}`, {
-      cause: reasons[0],
-    });
+    throw new Error(
+      `${reasons.length} promise(s) were rejected and nobody looked: ${reasons.map(String).join('; ')}`,
+      {
+        cause: reasons[0],
+      },
+    );
   },
 };

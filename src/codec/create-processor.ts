@@ -1,9 +1,10 @@
 // Makes the processor that an option names: built in, or a module of the user.
 
 import { ShardpoolError } from '../model/errors.ts';
+import { PROCESSORS, type ProcessorName, type ProcessorSpec } from '../model/specs.ts';
 import { deserializerOf, SERIALIZERS, type SerializerName } from './deserializers.ts';
 import { splitKpl } from './kpl.ts';
-import { PROCESSORS, type Processor, type ProcessorName, type ProcessorSpec } from './processor.ts';
+import type { Processor } from './processor.ts';
 import { moduleProcessor } from './module-processor.ts';
 
 /** Rejects with ERR_INVALID_OPTION for an unknown name or option, with ERR_INVALID_PROCESSOR for a module that does not fit. */

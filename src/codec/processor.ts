@@ -1,13 +1,5 @@
 // A processor: how the records of Kinesis become user records, and how their bytes become values.
 
-/** A processor as an option names it; plain data, so that it survives the way into a thread. */
-export type ProcessorSpec =
-  | { readonly name: ProcessorName; readonly options: Readonly<Record<string, unknown>> }
-  | { readonly module: string; readonly options: Readonly<Record<string, unknown>> };
-
-export const PROCESSORS = ['json', 'string', 'bytes', 'kpl-json', 'auto'] as const;
-export type ProcessorName = (typeof PROCESSORS)[number];
-
 /** Receives the user records of one Kinesis record, in order. */
 export interface UserRecordSink {
   add(

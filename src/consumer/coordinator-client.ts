@@ -54,7 +54,7 @@ const EXIT_MS = 1_000;
 export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClient {
   const worker = new Worker(workerFile('coordinator'), {
     name: 'shardpool coordinator',
-    execArgv: threadFlags(),
+    ...threadFlags(),
   });
   const started = deferred<number>();
   const exited = deferred();

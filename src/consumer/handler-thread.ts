@@ -14,9 +14,17 @@ export function runHandlerThread(main: Port<HandlerThreadToMain, MainToHandlerTh
   const fatal = (error: unknown) => main.post({ type: 'fatal', error: encodeError(error) });
   const logger = forwardingLogger(main);
 
-  const teardown = async (handler: Handler) => {
+  let ending = false;
+  /** What there is to take down, once `setup` has run. */
+  let running: { readonly handler: Handler; readonly closeReceiver: () => void } | null = null;
+
+  /** Told by the coordinator after its stop, or by main when there is no coordinator; the second one finds it done. */
+  const end = async () => {
+    if (ending) return;
+    ending = true;
+    running?.closeReceiver();
     try {
-      await handler.teardown?.();
+      await running?.handler.teardown?.();
     } catch (error) {
       logger.error({ error: encodeError(error) }, 'The teardown of the handler failed');
     }
@@ -26,8 +34,9 @@ export function runHandlerThread(main: Port<HandlerThreadToMain, MainToHandlerTh
 
   const start = async (message: Start) => {
     const handler = await importHandler(message.module);
+    if (ending) return;
     await handler.setup?.({ logger, thread: message.thread });
-    await openReceiver({
+    const closeReceiver = await openReceiver({
       link: message.coordinator,
       config: message.config,
       memory: message.memory,
@@ -35,8 +44,9 @@ export function runHandlerThread(main: Port<HandlerThreadToMain, MainToHandlerTh
       logger,
       emit: (event) => main.post({ type: 'event', event }),
       onError: fatal,
-      onEnd: () => void teardown(handler),
+      onEnd: () => void end(),
     });
+    running = { handler, closeReceiver };
     main.post({ type: 'ready' });
   };
 
@@ -46,7 +56,7 @@ export function runHandlerThread(main: Port<HandlerThreadToMain, MainToHandlerTh
         start(message).catch(fatal);
         break;
       case 'end':
-        main.close();
+        void end();
         break;
       default:
         message satisfies never;

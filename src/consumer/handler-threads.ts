@@ -1,7 +1,7 @@
 // Main's side of the handler threads: starts them, passes on what they say, and sees to it that they end.
 
 import { type MessagePort, Worker } from 'node:worker_threads';
-import { decodeError, ShardpoolError } from '../model/errors.ts';
+import { decodeError, encodeError, ShardpoolError } from '../model/errors.ts';
 import type { RawPort } from '../model/port.ts';
 import { deferred, type Deferred } from '../platform/deferred.ts';
 import { settledWithin, unrefTimers as timers } from '../platform/timers.ts';
@@ -40,6 +40,9 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
     ready: Promise.all(threads.map(({ ready }) => ready.promise)).then(() => undefined),
     async end(graceMs) {
       ending = true;
+      // For those that never got as far as having a coordinator to tell them.
+      const end: MainToHandlerThread = { type: 'end' };
+      for (const { worker } of threads) worker.postMessage(end);
       await settledWithin(timers, Promise.all(threads.map(({ exited }) => exited)), graceMs);
       await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
@@ -61,15 +64,25 @@ function startThread(
   const { config, memory, module } = parts;
   const worker = new Worker(workerFile('handler'), {
     name: `shardpool handler ${thread}`,
-    execArgv: threadFlags(),
+    ...threadFlags(),
   });
   const ready = deferred();
   // Nobody waits for it any more once all are ready; a failure after that is the consumer's.
   ready.promise.catch(() => undefined);
   const exited = deferred();
+  /** The thread said that it ends: its exit is no death. */
+  let endsItself = false;
+  let reported = false;
+  const died = (error: ShardpoolError) => {
+    if (endsItself || reported || isEnding()) return;
+    parts.emit({ name: 'thread:died', kind: 'handler', thread, error: encodeError(error), shards: [] });
+    failed(error);
+  };
   const failed = (error: unknown) => {
     ready.reject(error);
-    if (!isEnding()) parts.onFatal(error);
+    if (isEnding() || reported) return;
+    reported = true;
+    parts.onFatal(error);
   };
   worker.on('message', (message: HandlerThreadToMain) => {
     switch (message.type) {
@@ -86,21 +99,18 @@ function startThread(
         failed(decodeError(message.error));
         break;
       case 'ended':
+        endsItself = true;
         break;
       default:
         message satisfies never;
     }
   });
   worker.on('error', (cause) => {
-    failed(
-      new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} died: ${String(cause)}`, { cause }),
-    );
+    died(new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} died: ${String(cause)}`, { cause }));
   });
   worker.on('exit', (code) => {
     exited.resolve();
-    failed(
-      new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} ended by itself with code ${code}`),
-    );
+    died(new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} ended by itself with code ${code}`));
   });
   const start: MainToHandlerThread = { type: 'start', thread, module, config, memory, coordinator: link };
   worker.postMessage(start, [link as unknown as MessagePort]);

@@ -24,7 +24,8 @@ export interface ReceiverSettings {
   readonly onEnd: () => void;
 }
 
-export async function openReceiver(settings: ReceiverSettings): Promise<void> {
+/** Returns how to close its ports when no coordinator is there to say `end`. */
+export async function openReceiver(settings: ReceiverSettings): Promise<() => void> {
   const { config, memory } = settings;
   const receiver = new Receiver({
     ...settings,
@@ -38,4 +39,5 @@ export async function openReceiver(settings: ReceiverSettings): Promise<void> {
     soon: (fn) => void setImmediate(fn),
   });
   receiver.start();
+  return () => receiver.close();
 }

@@ -25,6 +25,8 @@ export interface Puller {
 
 export interface PullerParts {
   readonly timers: Timers;
+  /** Resolves when reading has begun; a start that fails ends the pulls by `close`. */
+  readonly ready: Promise<void>;
   /** Null: waits for ever. */
   readonly idleTimeoutMs: number | null;
   /** The loop was left, or idled out. */
@@ -58,10 +60,15 @@ export function createPuller(parts: PullerParts): Puller {
     if (closed !== null) return closed.error === null ? Promise.resolve(null) : Promise.reject(closed.error);
     const pull = deferred<Offer | null>();
     waiting = pull;
-    const timer: Timer | null =
-      parts.idleTimeoutMs === null ? null : parts.timers.setTimeout(() => answer(null), parts.idleTimeoutMs);
+    const { idleTimeoutMs, timers, ready } = parts;
+    if (idleTimeoutMs === null) return pull.promise;
+    let timer: Timer | null = null;
+    // The time that the start takes is not idle time.
+    void ready.then(() => {
+      if (waiting === pull) timer = timers.setTimeout(() => answer(null), idleTimeoutMs);
+    });
     return pull.promise.finally(() => {
-      if (timer !== null) parts.timers.clearTimeout(timer);
+      if (timer !== null) timers.clearTimeout(timer);
     });
   };
 
@@ -80,9 +87,11 @@ export function createPuller(parts: PullerParts): Puller {
         offer.context.abandon();
         return undefined;
       }
-      context.signal.addEventListener('abort', () => offer.taken.resolve(), { once: true });
+      // The signal lives as long as the lease: a listener that stays behind for each batch would add up.
+      const onAbort = () => offer.taken.resolve();
+      context.signal.addEventListener('abort', onAbort, { once: true });
       if (!answer(offer)) offers.push(offer);
-      return offer.taken.promise;
+      return offer.taken.promise.finally(() => context.signal.removeEventListener('abort', onAbort));
     },
   };
 
@@ -106,19 +115,26 @@ export function createPuller(parts: PullerParts): Puller {
       }
       return { done: true, value: undefined };
     };
-    return {
-      async next() {
-        if (done) return { done: true, value: undefined };
-        if (current !== null) ack(current);
-        for (;;) {
-          if (current !== null) {
-            const value = current.context.isValid() ? step(current) : null;
-            if (value !== null) return { done: false, value };
-            current.taken.resolve();
-          }
-          current = await take();
-          if (current === null) return finish();
+    const pull = async (): Promise<IteratorResult<T>> => {
+      if (done) return { done: true, value: undefined };
+      if (current !== null) ack(current);
+      for (;;) {
+        if (current !== null) {
+          const value = current.context.isValid() ? step(current) : null;
+          if (value !== null) return { done: false, value };
+          current.taken.resolve();
         }
+        current = await take();
+        if (current === null) return finish();
+      }
+    };
+    let last: Promise<unknown> = Promise.resolve();
+    return {
+      next() {
+        // Pulls that overlap are answered one after the other.
+        const next = last.then(pull);
+        last = next.catch(() => undefined);
+        return next;
       },
       return: finish,
       async throw(error: unknown) {

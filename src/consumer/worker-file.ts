@@ -7,8 +7,9 @@ export function workerFile(name: 'coordinator' | 'fetcher' | 'handler'): URL {
 }
 
 /**
- * The flags of this process for its threads. --input-type belongs to `node -e` and makes a thread refuse to load a file.
+ * Threads take over the flags of the process by themselves. Only --input-type must not come along: it belongs to
+ * `node -e` and makes a thread refuse to load a file. Naming the others instead is no way: a thread refuses V8's.
  */
-export function threadFlags(): string[] {
-  return process.execArgv.filter((flag) => !flag.startsWith('--input-type'));
+export function threadFlags(): { readonly execArgv?: string[] } {
+  return process.execArgv.some((flag) => flag.startsWith('--input-type')) ? { execArgv: [] } : {};
 }

@@ -28,8 +28,8 @@ export interface AssignmentsParts {
   readonly toHost: (host: HostId, message: CoordinatorToFetcher) => void;
   readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
   readonly onAssigned: (assignment: Assignment, host: HostId) => void;
-  /** Every receiver has settled: these are held by receivers, which will release them. */
-  readonly onHostSettled: (host: HostId, heldUnits: number, heldRecords: number) => void;
+  /** Every receiver has settled: so much came of the thread, and is released by the receivers. */
+  readonly onHostSettled: (host: HostId, receivedUnits: number, receivedRecords: number) => void;
 }
 
 export interface Assignments {
@@ -45,8 +45,8 @@ export interface Assignments {
 
 interface Settling {
   readonly missing: Set<number>;
-  heldUnits: number;
-  heldRecords: number;
+  receivedUnits: number;
+  receivedRecords: number;
 }
 
 export function createAssignments(parts: AssignmentsParts): Assignments {
@@ -126,7 +126,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     },
     hostDied(host) {
       const affected: string[] = [];
-      settling.set(host, { missing: new Set(receivers), heldUnits: 0, heldRecords: 0 });
+      settling.set(host, { missing: new Set(receivers), receivedUnits: 0, receivedRecords: 0 });
       for (const [shardId, assignment] of all) {
         if (assignment.host !== host) continue;
         affected.push(shardId);
@@ -139,8 +139,8 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       const entry = settling.get(message.host);
       if (entry === undefined) return;
       entry.missing.delete(receiver);
-      entry.heldUnits += message.heldUnits;
-      entry.heldRecords += message.heldRecords;
+      entry.receivedUnits += message.receivedUnits;
+      entry.receivedRecords += message.receivedRecords;
       for (const [shard, epoch, received] of message.rows) {
         const assignment = this.byIndex(shard);
         // What was received stays valid: the next reader begins behind it.
@@ -148,7 +148,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       }
       if (entry.missing.size === 0) {
         settling.delete(message.host);
-        parts.onHostSettled(message.host, entry.heldUnits, entry.heldRecords);
+        parts.onHostSettled(message.host, entry.receivedUnits, entry.receivedRecords);
       }
       this.hostReady();
     },

@@ -47,7 +47,7 @@ export interface CoordinatorParts {
   ) => FetchPool;
   readonly receivers: number;
   readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
-  readonly repayBudget: (host: HostId, heldUnits: number, heldRecords: number) => void;
+  readonly repayBudget: (host: HostId, receivedUnits: number, receivedRecords: number) => void;
   /** Says that this thread moves; whoever watches it sees the counter. */
   readonly tick: () => void;
   readonly bufferedBytes: () => number;
@@ -133,8 +133,8 @@ export class Coordinator {
       toHost: (host, message) => this.#pool.post(host, message),
       toReceiver: (receiver, message) => parts.toReceiver(receiver, message),
       onAssigned: ({ lease }, host) => this.#announce(lease, host),
-      onHostSettled: (host, heldUnits, heldRecords) => {
-        parts.repayBudget(host, heldUnits, heldRecords);
+      onHostSettled: (host, receivedUnits, receivedRecords) => {
+        parts.repayBudget(host, receivedUnits, receivedRecords);
         this.#pool.forget(host);
       },
     });
@@ -188,6 +188,7 @@ export class Coordinator {
     this.#stopping.abort();
     for (const bell of this.#bells) bell.ring();
     this.#heartbeat.drain();
+    this.#leases.drain();
     const everyReceiver = (message: CoordinatorToReceiver) => {
       for (let receiver = 0; receiver < receivers; receiver += 1) toReceiver(receiver, message);
     };
@@ -234,8 +235,9 @@ export class Coordinator {
   }
 
   /** Writes what is acked now instead of at the next interval. */
-  checkpoint(): Promise<void> {
-    return this.#leases.flush();
+  async checkpoint(): Promise<void> {
+    const failure = await this.#leases.flush();
+    if (failure !== null) throw failure;
   }
 
   status(): CoordinatorStatus {
@@ -272,7 +274,7 @@ export class Coordinator {
   }
 
   /** Runs `work` at intervals until the stop; a failure is logged and does not end the loop. */
-  async #every(bell: Bell, intervalMs: () => number, work: () => void | Promise<void>): Promise<void> {
+  async #every(bell: Bell, intervalMs: () => number, work: () => unknown): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       await bell.wait(intervalMs());

@@ -20,6 +20,7 @@ export function createCredentialsCache(
 ): CredentialsCache {
   let cached: PlainCredentials | null = null;
   let asking: Promise<PlainCredentials> | null = null;
+  let renewing: Promise<PlainCredentials> | null = null;
 
   const refresh = (renew: boolean): Promise<PlainCredentials> => {
     asking ??= ask(renew)
@@ -30,7 +31,14 @@ export function createCredentialsCache(
 
   return {
     async get(renew = false) {
-      if (renew) return refresh(true);
+      // After a question that is under way: its answer may be the very credentials that were refused.
+      if (renew) {
+        const before = asking;
+        renewing ??= (
+          before === null ? refresh(true) : before.catch(() => undefined).then(() => refresh(true))
+        ).finally(() => (renewing = null));
+        return renewing;
+      }
       const leftMs = cached === null ? 0 : cached.expiration - clock.now();
       if (cached === null || leftMs <= 0) return refresh(false);
       if (leftMs > REFRESH_BEFORE_MS) return cached;

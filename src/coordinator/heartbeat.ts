@@ -102,6 +102,7 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
     const { applied, row: stored } = await store.createSession(row);
     if (!applied && stored?.state !== 'live')
       throw new Error(`Session ${session} exists and is ${stored?.state}`);
+    if (stopping.signal.aborted) return;
     lost = false;
     lastStart = null;
     fence.reopen(startedAt + validity);

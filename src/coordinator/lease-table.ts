@@ -50,8 +50,10 @@ export interface LeaseTable {
   readonly held: ReadonlyMap<string, Lease>;
   take(row: ShardRow): Promise<void>;
   acked(shardId: string, token: number, upTo: Position): void;
-  /** Writes every position that moved. */
-  flush(): Promise<void>;
+  /** Writes every position that moved; resolves with the first failure, null without any. They are tried again next time. */
+  flush(): Promise<Error | null>;
+  /** Nothing more will be fetched; what is in flight is finished. */
+  drain(): void;
   /** Writes the last position and gives the lease back, in one write. */
   releaseAll(): Promise<void>;
   /** The session is over: nothing of it counts any more, and nothing is written. */
@@ -68,6 +70,7 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
   const highestToken = new Map<string, number>();
   /** What a lost lease had acked: taking it again from the own old session may store that in the same write. */
   const salvage = new Map<string, Lease>();
+  const finishing = new Set<Promise<void>>();
 
   const drop = (lease: Lease, state: LeaseState) => {
     lease.state = state;
@@ -100,17 +103,20 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
     return true;
   };
 
-  const checkpoint = async (lease: Lease) => {
+  const checkpoint = async (lease: Lease): Promise<Error | null> => {
     const position = lease.acked;
-    if (position === SHARD_END || !parts.isValid()) return;
+    if (position === SHARD_END || !parts.isValid()) return null;
     try {
       const { applied, row } = await store.checkpoint(ownerWrite(lease, position));
-      if (lease.state === 'lost') return;
+      // A finish or release that overtook it has said more than it would.
+      if (lease.state !== 'running' && lease.state !== 'draining') return null;
       if (applied) lease.stored = position;
       else refused(lease, row, 'A checkpoint');
+      return null;
     } catch (error) {
       // Written again at the next interval: writing the same position twice changes nothing.
       parts.onError(error);
+      return error instanceof Error ? error : new Error(String(error));
     }
   };
 
@@ -130,7 +136,7 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
     return null;
   };
 
-  const finish = async (lease: Lease) => {
+  const finishNow = async (lease: Lease) => {
     lease.state = 'releasing';
     const result = await untilAnswered(() => store.finish(ownerWrite(lease, SHARD_END)), Infinity);
     // Null: the session ended, and loseAll has dealt with the lease.
@@ -146,6 +152,12 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
     parts.onDone(lease);
   };
 
+  const finish = (lease: Lease): Promise<void> => {
+    const finished = finishNow(lease).finally(() => finishing.delete(finished));
+    finishing.add(finished);
+    return finished;
+  };
+
   const release = async (lease: Lease) => {
     lease.state = 'releasing';
     const result = await untilAnswered(() => store.release(ownerWrite(lease, lease.acked)), RELEASE_ATTEMPTS);
@@ -156,6 +168,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
   return {
     held,
     async take(row) {
+      // A lease of a session that is over would never be handled, and never be taken again.
+      if (!parts.isValid()) return;
       const session = parts.session();
       const token = Math.max(row.token, highestToken.get(row.shardId) ?? 0) + 1;
       highestToken.set(row.shardId, token);
@@ -180,7 +194,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
           seenToken: row.token,
           me: session,
           token,
-          salvage: own ? old.acked : null,
+          // SHARD_END is written by `finish` only, which also gives the shard up.
+          salvage: own && old.acked !== SHARD_END ? old.acked : null,
         });
         taken = applied ? stored : null;
       } catch (error) {
@@ -192,7 +207,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
             : await store.readShard(row.shardId).catch(() => null);
       }
       if (held.get(row.shardId) !== lease) return;
-      if (taken === null || taken.owner !== session || taken.token !== token || !parts.isValid()) {
+      const mine = taken?.owner === session && taken.token === token && session === parts.session();
+      if (taken === null || !mine || !parts.isValid()) {
         drop(lease, 'none');
         return;
       }
@@ -205,7 +221,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
         state: 'running',
       };
       held.set(row.shardId, started);
-      parts.onTaken(started);
+      if (own && old.acked === SHARD_END) finish(started).catch(parts.onError);
+      else parts.onTaken(started);
     },
     acked(shardId, token, upTo) {
       const lease = held.get(shardId);
@@ -219,10 +236,15 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
         (lease) =>
           isBefore(lease.stored, lease.acked) && (lease.state === 'running' || lease.state === 'draining'),
       );
-      await Promise.all(moved.map(checkpoint));
+      const failures = await Promise.all(moved.map(checkpoint));
+      return failures.find((failure) => failure !== null) ?? null;
+    },
+    drain() {
+      for (const lease of held.values()) if (lease.state === 'running') lease.state = 'draining';
     },
     async releaseAll() {
-      await Promise.all([...held.values()].filter(({ state }) => state !== 'releasing').map(release));
+      const own = [...held.values()].filter(({ state }) => state !== 'releasing').map(release);
+      await Promise.all([...own, ...finishing]);
     },
     loseAll(cause) {
       for (const lease of held.values()) lose(lease, cause);

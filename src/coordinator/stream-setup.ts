@@ -28,15 +28,20 @@ export async function ensureStream(parts: StreamSetupParts): Promise<void> {
   if (config.describe === 'skip' && config.createStream === null) return;
   const deadline = clock.monotonic() + config.describeTimeoutMs;
   let mayCreate = config.createStream !== null;
+  let created = false;
   let status = 'missing';
   while (!signal.aborted) {
     try {
       status = await look(parts);
       if (status === 'ACTIVE' || status === 'UPDATING') return;
     } catch (error) {
-      if (!(error instanceof KinesisError) || error.kind !== 'stream-missing' || !mayCreate) throw error;
-      mayCreate = await create(parts);
-      continue;
+      if (!(error instanceof KinesisError) || error.kind !== 'stream-missing') throw error;
+      // Right after its creation not every host of AWS knows the stream.
+      if (!created && !mayCreate) throw error;
+      if (mayCreate) await create(parts);
+      created = true;
+      mayCreate = false;
+      status = 'not yet known';
     }
     if (clock.monotonic() + POLL_MS > deadline) {
       throw new ShardpoolError(
@@ -61,10 +66,10 @@ async function look({ api, config, signal }: StreamSetupParts): Promise<string> 
   }
 }
 
-/** Creates the stream; another process may be doing the same, which is as good. Returns whether to try again: no. */
-async function create({ api, config, signal }: StreamSetupParts): Promise<false> {
+/** Creates the stream; another process may be doing the same, which is as good. */
+async function create({ api, config, signal }: StreamSetupParts): Promise<void> {
   const { createStream } = config;
-  if (createStream === null) return false;
+  if (createStream === null) return;
   try {
     await api.createStream(createStream === 'on-demand' ? createStream : { count: createStream.shards }, {
       signal,
@@ -72,5 +77,4 @@ async function create({ api, config, signal }: StreamSetupParts): Promise<false>
   } catch (error) {
     if (!(error instanceof KinesisError) || error.kind !== 'not-active') throw error;
   }
-  return false;
 }

@@ -23,6 +23,7 @@ import type {
   ThreadEvent,
 } from '../protocol.ts';
 import type { ConcurrencyGate } from './concurrency-gate.ts';
+import { FetchSource } from './fetch-source.ts';
 import { type RunOutcome, runUntilDone } from './handler-runner.ts';
 import { RecordBatch } from './record-batch.ts';
 import { type InboxItem, ShardInbox } from './shard-inbox.ts';
@@ -56,21 +57,12 @@ export interface ReceiverParts {
   readonly onEnd: () => void;
 }
 
-interface Source {
-  readonly port: Port<ReceiverToFetcher, FetcherToReceiver>;
-  heldUnits: number;
-  heldRecords: number;
-  closed: boolean;
-  gone: boolean;
-  acks: Map<ShardInbox, { readonly shard: ShardIndex; readonly epoch: number; n: number }>;
-}
-
 const FENCE_RETRY_MS = 50;
 
 export class Receiver {
   readonly #parts: ReceiverParts;
   readonly #inboxes = new Map<ShardIndex, ShardInbox>();
-  readonly #sources = new Map<HostId, Source>();
+  readonly #sources = new Map<HostId, FetchSource>();
   #acked = new Map<ShardIndex, AckedRow>();
   #flushing = false;
   #draining = false;
@@ -82,6 +74,11 @@ export class Receiver {
 
   start(): void {
     this.#parts.link.onMessage((message) => this.#fromCoordinator(message));
+  }
+
+  close(): void {
+    for (const { port } of this.#sources.values()) port.close();
+    this.#parts.link.close();
   }
 
   #fromCoordinator(message: CoordinatorToReceiver): void {
@@ -96,7 +93,7 @@ export class Receiver {
         const source = this.#sources.get(message.host);
         if (source !== undefined) {
           source.gone = true;
-          this.#settle(message.host, source);
+          this.#settle(source);
         }
         break;
       }
@@ -108,8 +105,7 @@ export class Receiver {
         this.#abort();
         break;
       case 'end':
-        for (const { port } of this.#sources.values()) port.close();
-        this.#parts.link.close();
+        this.close();
         this.#parts.onEnd();
         break;
       default:
@@ -118,19 +114,12 @@ export class Receiver {
   }
 
   #addSource(host: HostId, port: Port<ReceiverToFetcher, FetcherToReceiver>): void {
-    const source: Source = {
-      port,
-      heldUnits: 0,
-      heldRecords: 0,
-      closed: false,
-      gone: false,
-      acks: new Map(),
-    };
+    const source = new FetchSource(host, port);
     this.#sources.set(host, source);
-    port.onMessage((message) => this.#fromFetcher(host, source, message));
+    port.onMessage((message) => this.#fromFetcher(source, message));
     port.onClose(() => {
       source.closed = true;
-      this.#settle(host, source);
+      this.#settle(source);
     });
     // The coordinator's thread holds the process open, not the ports of its threads.
     port.unref();
@@ -145,27 +134,26 @@ export class Receiver {
     return inbox;
   }
 
-  #fromFetcher(host: HostId, source: Source, message: FetcherToReceiver): void {
+  #fromFetcher(source: FetchSource, message: FetcherToReceiver): void {
     const inbox = this.#inbox(message.shard);
     const { epoch } = message;
     if (message.type === 'end') {
-      inbox.push({ type: 'end', epoch, host, reason: message.reason });
+      inbox.push({ type: 'end', epoch, reason: message.reason });
     } else {
-      source.heldUnits += message.units;
-      source.heldRecords += message.n;
-      const item: InboxItem = { type: 'batch', epoch, host, message };
+      source.received(message);
+      const item: InboxItem = { type: 'batch', epoch, source, message };
       if (!inbox.push(item)) {
-        this.#release(inbox, item);
+        this.#release(item);
         return;
       }
-      inbox.lastReceived = { host, epoch, position: message.last };
+      inbox.lastReceived = { host: source.host, epoch, position: message.last };
     }
     this.#pump(message.shard, inbox);
   }
 
   #epoch(row: EpochRow): void {
     const inbox = this.#inbox(row.shard);
-    for (const item of inbox.epochRow(row)) this.#release(inbox, item);
+    for (const item of inbox.epochRow(row)) this.#release(item);
     // What was acked under the lost lease and not yet sent counts no more.
     if (row.reason === 'lease-lost') this.#acked.delete(row.shard);
     if (row.reason === 'shard-end' && !inbox.busy) this.#inboxes.delete(row.shard);
@@ -189,7 +177,7 @@ export class Receiver {
       const { item, row, signal } = next;
       if (signal.aborted || this.#abandoned) {
         inbox.shift();
-        this.#release(inbox, item);
+        this.#release(item);
         continue;
       }
       if (!this.#parts.fence.isValid(row.generation)) {
@@ -217,6 +205,8 @@ export class Receiver {
     const isValid = () => !signal.aborted && this.#mayAct(inbox, row);
 
     const call = async (attempt: number): Promise<RunOutcome> => {
+      // It may have waited for its turn, and its lease may be over since.
+      if (!isValid()) return 'aborted';
       if (inbox.startedToken !== token) {
         await handler.onShardStart?.(handlerShard);
         inbox.startedToken = token;
@@ -242,9 +232,12 @@ export class Receiver {
       return 'done';
     };
     const subject = { shardId, records: batch.length };
-    const outcome = await gate.run(() => runUntilDone({ ...this.#parts, ...config }, subject, signal, call));
+    const outcome = await runUntilDone({ ...this.#parts, ...config }, subject, signal, (attempt) =>
+      // Only the calls count, not the pauses between them: a shard that fails leaves room to the others.
+      gate.run(() => call(attempt)),
+    );
     if (outcome === 'done' && isValid()) this.#ack(shard, row, item.message.last);
-    this.#release(inbox, item);
+    this.#release(item);
   }
 
   async #shardEnd(shard: ShardIndex, inbox: ShardInbox, row: EpochRow, signal: AbortSignal): Promise<void> {
@@ -275,17 +268,11 @@ export class Receiver {
   }
 
   /** Gives a batch back to the budget and opens the window of its shard by one. */
-  #release(inbox: ShardInbox, item: InboxItem): void {
+  #release(item: InboxItem): void {
     if (item.type !== 'batch') return;
-    const { message, host, epoch } = item;
-    this.#parts.budget.release(host, message.units, message.n);
-    const source = this.#sources.get(host);
-    if (source === undefined) return;
-    source.heldUnits -= message.units;
-    source.heldRecords -= message.n;
-    const ack = source.acks.get(inbox);
-    if (ack?.epoch === epoch) ack.n += 1;
-    else source.acks.set(inbox, { shard: message.shard, epoch, n: 1 });
+    const { message, source } = item;
+    this.#parts.budget.release(message.units, message.n);
+    source.released(message);
     this.#flushSoon();
   }
 
@@ -301,19 +288,16 @@ export class Receiver {
       this.#parts.link.post({ type: 'acked', rows: [...this.#acked.values()] });
       this.#acked = new Map();
     }
-    for (const [host, source] of this.#sources) {
-      if (source.acks.size > 0) {
-        const rows = Array.from(source.acks.values(), ({ shard, epoch, n }) => [shard, epoch, n] as const);
-        source.port.post({ type: 'acks', rows });
-        source.acks.clear();
-      } else if (this.#parts.budget.isStarving(host)) {
-        source.port.post({ type: 'room' });
-      }
+    for (const source of this.#sources.values()) {
+      const rows = source.takeReleased();
+      if (rows.length > 0) source.port.post({ type: 'acks', rows });
+      else if (this.#parts.budget.isStarving(source.host)) source.port.post({ type: 'room' });
     }
   }
 
   /** The thread is gone and everything that it sent has arrived: says up to where, so that others go on from there. */
-  #settle(host: HostId, source: Source): void {
+  #settle(source: FetchSource): void {
+    const { host, receivedUnits, receivedRecords } = source;
     if (!source.gone || !source.closed) return;
     const rows: (readonly [ShardIndex, number, Position])[] = [];
     for (const [shard, inbox] of this.#inboxes) {
@@ -321,9 +305,8 @@ export class Receiver {
       const last = inbox.lastReceived;
       if (last?.host === host) rows.push([shard, last.epoch, last.position]);
     }
-    const { heldUnits, heldRecords } = source;
-    this.#sources.delete(host);
-    this.#parts.link.post({ type: 'settled', host, heldUnits, heldRecords, rows });
+    if (this.#sources.get(host) === source) this.#sources.delete(host);
+    this.#parts.link.post({ type: 'settled', host, receivedUnits, receivedRecords, rows });
     this.#lookDrained();
   }
 
@@ -336,7 +319,7 @@ export class Receiver {
     this.#draining = true;
     for (const inbox of this.#inboxes.values()) {
       inbox.abort();
-      for (const item of inbox.clear()) this.#release(inbox, item);
+      for (const item of inbox.clear()) this.#release(item);
     }
     this.#sayDrained([...this.#inboxes.values()].filter(({ busy }) => busy).length);
   }

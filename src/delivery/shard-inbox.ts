@@ -6,10 +6,16 @@
 import type { Position } from '../model/position.ts';
 import type { EndReason } from '../model/shard.ts';
 import type { BatchMessage, EpochRow, HostId } from '../protocol.ts';
+import type { FetchSource } from './fetch-source.ts';
 
 export type InboxItem =
-  | { readonly type: 'batch'; readonly epoch: number; readonly host: HostId; readonly message: BatchMessage }
-  | { readonly type: 'end'; readonly epoch: number; readonly host: HostId; readonly reason: EndReason };
+  | {
+      readonly type: 'batch';
+      readonly epoch: number;
+      readonly source: FetchSource;
+      readonly message: BatchMessage;
+    }
+  | { readonly type: 'end'; readonly epoch: number; readonly reason: EndReason };
 
 /** The last record that arrived of a shard, and from which thread. */
 export interface LastReceived {

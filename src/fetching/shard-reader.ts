@@ -209,12 +209,13 @@ export class ShardReader {
 
   #deaggregate(page: Page): void {
     const { processor, sink } = this.#parts;
-    // Only a reader that started from a position, or had to make its iterator again, can meet what it already has.
     const skipUpTo = this.#position;
     let sequenceNumber = '';
     let arrivalTime = 0;
     let lastSub = 0;
-    let skipping = false;
+    // Only a reader that started from a position, or had to make its iterator again, can meet what it already has, and
+    // only at the beginning of a page: sequence numbers rise.
+    let skipping = page.count > 0;
     const userRecords = {
       add: (data: Uint8Array, key: string, hashKey: string | null, sub: number, aggregated: boolean) => {
         lastSub = sub;
@@ -225,7 +226,7 @@ export class ShardReader {
     for (let i = 0; i < page.count; i += 1) {
       sequenceNumber = page.sequenceNumbers[i]!;
       arrivalTime = page.arrivalTimes[i]!;
-      skipping = !isBefore(skipUpTo, sequencePosition(sequenceNumber, 0));
+      skipping &&= !isBefore(skipUpTo, sequencePosition(sequenceNumber, 0));
       lastSub = 0;
       processor.split(
         page.slab.subarray(page.offsets[i], page.offsets[i + 1]),

@@ -16,7 +16,6 @@ export const ERROR_CODES = {
   ERR_STOPPED: 'the consumer stopped before the call could finish',
   ERR_UNDECODABLE: 'a record could not be decoded by the processor',
   ERR_LEASE_STORE: 'the lease store failed or holds data that does not fit',
-  ERR_LEASE_LOST: 'the lease of the shard was lost',
   ERR_THREAD_DIED: 'a thread ended unexpectedly',
   ERR_PUT_FAILED: 'records could not be written to the stream',
   ERR_INTERNAL: 'a bug in shardpool; please report it',

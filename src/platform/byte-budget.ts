@@ -89,35 +89,36 @@ export function budgetTaker(memory: SharedArrayBuffer, thread: number): BudgetTa
 
 /** The side of the receivers and of whoever looks on. */
 export interface BudgetReleaser {
-  /** Gives back what one batch of `thread` took. Exactly once per received batch. */
-  release(thread: number, units: number, records: number): void;
+  /** Gives back what one batch took. Exactly once per received batch. */
+  release(units: number, records: number): void;
   /** True when `thread` waits for room; the caller then sends it a `room` message. */
   isStarving(thread: number): boolean;
   /**
-   * Gives back what a dead thread had taken, but for the batches that receivers still hold and will release themselves,
-   * and its ticket. Returns the units given back.
+   * Gives back what a dead thread had taken beyond what receivers got of it and release themselves, and its ticket. Both
+   * counts are of its whole life, modulo 2^32. Returns the units given back.
    */
-  repay(thread: number, heldUnits: number, heldRecords: number): number;
+  repay(thread: number, receivedUnits: number, receivedRecords: number): number;
   freeBytes(): number;
   totalBytes(): number;
 }
 
 export function budgetReleaser(memory: SharedArrayBuffer): BudgetReleaser {
   const cells = new Int32Array(memory);
-  const release = (thread: number, units: number, records: number) => {
-    const base = HEADER + PER_THREAD * thread;
-    Atomics.sub(cells, base + TAKEN, units);
-    Atomics.sub(cells, base + TAKEN_RECORDS, records);
+  const release = (units: number, records: number) => {
     Atomics.add(cells, RECORDS_FREE, records);
     Atomics.add(cells, FREE, units);
   };
   return {
     release,
     isStarving: (thread) => Atomics.load(cells, HEADER + PER_THREAD * thread + STARVING) === 1,
-    repay(thread, heldUnits, heldRecords) {
+    repay(thread, receivedUnits, receivedRecords) {
       const base = HEADER + PER_THREAD * thread;
-      const units = Atomics.load(cells, base + TAKEN) - heldUnits;
-      release(thread, units, Atomics.load(cells, base + TAKEN_RECORDS) - heldRecords);
+      const units = (Atomics.load(cells, base + TAKEN) - receivedUnits) | 0;
+      const records = (Atomics.load(cells, base + TAKEN_RECORDS) - receivedRecords) | 0;
+      release(units, records);
+      // The slot is the next thread's, whose life begins at nothing.
+      Atomics.store(cells, base + TAKEN, 0);
+      Atomics.store(cells, base + TAKEN_RECORDS, 0);
       Atomics.store(cells, base + STARVING, 0);
       Atomics.compareExchange(cells, TICKET, thread + 1, NO_TICKET);
       return units;

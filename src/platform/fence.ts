@@ -16,7 +16,7 @@ export interface Fence {
   readonly generation: number;
   /** Ms left of the current generation; negative when it passed. */
   remainingMs(): number;
-  /** Moves the deadline forward, in ms of the monotonic clock; a latched fence stays shut. */
+  /** Moves the deadline forward, in ms of the monotonic clock. One that has passed or is latched stays shut. */
   extendTo(monotonicMs: number): void;
   /** Shuts it for this generation, whatever beats succeed later. */
   latch(): void;
@@ -31,17 +31,26 @@ export function fenceOn(memory: SharedArrayBuffer, monotonic: () => number): Fen
   const cells = new Int32Array(memory);
   const toMicros = (ms: number) => BigInt(Math.floor(ms * 1000));
   return {
-    // The generation is compared last: a reopening between the two looks has changed it.
-    isValid: (generation) =>
-      Atomics.load(deadline, VALID_UNTIL) > toMicros(monotonic()) &&
-      Atomics.load(cells, GENERATION) === generation,
+    isValid(generation) {
+      for (;;) {
+        const until = Atomics.load(deadline, VALID_UNTIL);
+        // The generation is compared last: a reopening between the two looks has changed it.
+        if (until > toMicros(monotonic())) return Atomics.load(cells, GENERATION) === generation;
+        if (until === LATCHED) return false;
+        // Whoever sees it shut latches it: an extension that is under way must not open it again behind that look.
+        // One that came first is looked at instead.
+        if (Atomics.compareExchange(deadline, VALID_UNTIL, until, LATCHED) === until) return false;
+      }
+    },
     get generation() {
       return Atomics.load(cells, GENERATION);
     },
     remainingMs: () => Number(Atomics.load(deadline, VALID_UNTIL) - toMicros(monotonic())) / 1000,
     extendTo(monotonicMs) {
-      if (Atomics.load(deadline, VALID_UNTIL) !== LATCHED)
-        Atomics.store(deadline, VALID_UNTIL, toMicros(monotonicMs));
+      const until = Atomics.load(deadline, VALID_UNTIL);
+      if (until === LATCHED) return;
+      const next = until > toMicros(monotonic()) ? toMicros(monotonicMs) : LATCHED;
+      Atomics.compareExchange(deadline, VALID_UNTIL, until, next);
     },
     latch: () => {
       Atomics.store(deadline, VALID_UNTIL, LATCHED);

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { createProcessor } from '../../src/codec/create-processor.ts';
-import { PROCESSORS, type Processor, type ProcessorSpec } from '../../src/codec/processor.ts';
+import type { Processor } from '../../src/codec/processor.ts';
 import { ShardpoolError } from '../../src/model/errors.ts';
+import { PROCESSORS, type ProcessorSpec } from '../../src/model/specs.ts';
 import { aggregate } from './aggregate.ts';
 
 const bytes = (value: string) => new Uint8Array(Buffer.from(value));

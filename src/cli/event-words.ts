@@ -1,0 +1,45 @@
+// The events of a consumer in plain words, one line each.
+
+import type { ConsumerEvents } from '../consumer/events.ts';
+import type { DecodedPosition } from '../model/position.ts';
+
+type Words = { readonly [Name in keyof ConsumerEvents]: (...args: ConsumerEvents[Name]) => string };
+
+export const EVENT_WORDS: Words = {
+  ready: () => 'ready',
+  stopped: ({ clean, late }) => {
+    if (late > 0) return `stopped, with ${late} handler calls that did not finish in time`;
+    return clean ? 'stopped' : 'stopped, by force';
+  },
+  error: (error) => `failed: ${error.message}`,
+  'shard:start': ({ shardId, position, thread }) =>
+    `shard ${shardId} starts at ${at(position)} on fetch thread ${thread}`,
+  'shard:end': ({ shardId, reason, position }) => `shard ${shardId} ends (${reason}) at ${at(position)}`,
+  'shard:retry': ({ shardId, error, attempt, delayMs }) =>
+    `shard ${shardId} is read again in ${delayMs} ms (attempt ${attempt} failed: ${error.message})`,
+  'topology:changed': ({ open, closed, added }) =>
+    `shards: ${open} open, ${closed} closed${added.length === 0 ? '' : `; new: ${added.join(', ')}`}`,
+  'topology:retry': ({ error, attempt, delayMs }) =>
+    `the shards are listed again in ${delayMs} ms (attempt ${attempt} failed: ${error.message})`,
+  'handler:failed': ({ shardId, error, attempt, delayMs, records }) =>
+    `the handler failed with ${records} records of shard ${shardId}, again in ${delayMs} ms (attempt ${attempt}: ${error.message})`,
+  'lease:lost': ({ shardId, cause }) => `the lease of shard ${shardId} is lost (${cause})`,
+  'session:lost': ({ cause }) => `the session is lost and begins anew (${cause})`,
+  'thread:died': ({ kind, thread, error, shards }) =>
+    `${kind} thread ${thread} died with ${shards.length} shards: ${error.message}`,
+};
+
+function at(position: DecodedPosition): string {
+  switch (position.type) {
+    case 'TRIM_HORIZON':
+    case 'SHARD_END':
+      return position.type;
+    case 'LATEST':
+    case 'AT_TIMESTAMP':
+      return `${position.type} ${new Date(position.at).toISOString()}`;
+    case 'SEQUENCE':
+      return position.sequenceNumber;
+    default:
+      throw position satisfies never;
+  }
+}

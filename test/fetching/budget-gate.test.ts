@@ -1,0 +1,108 @@
+// Waiting for the byte budget: first come first served, and no waiter is forgotten.
+
+import { expect } from 'chai';
+import { budgetGate } from '../../src/fetching/budget-gate.ts';
+import type { BudgetTaker } from '../../src/platform/byte-budget.ts';
+import { createVirtualTime } from '../fakes/virtual-time.ts';
+
+function setUp() {
+  const time = createVirtualTime();
+  const state = { free: 0, abandoned: 0, looks: 0 };
+  const budget: BudgetTaker = {
+    tryReserve(units) {
+      state.looks += 1;
+      if (state.free < units) return false;
+      state.free -= units;
+      return true;
+    },
+    settle: () => undefined,
+    giveBack: () => undefined,
+    abandon() {
+      state.abandoned += 1;
+    },
+  };
+  const gate = budgetGate(budget, time.timers);
+  const served: string[] = [];
+  const reserve = (name: string, units: number, signal = new AbortController().signal) =>
+    gate.reserve(units, signal).then((reserved) => {
+      served.push(reserved ? name : `${name} gave up`);
+    });
+  return { time, state, gate, served, reserve };
+}
+
+describe('budget gate', () => {
+  it('serves at once what there is room for', async () => {
+    const { state, gate, time } = setUp();
+    state.free = 5;
+    expect(gate.tryReserve(3)).to.equal(true);
+    expect(gate.tryReserve(3)).to.equal(false);
+    expect(await gate.reserve(2, new AbortController().signal)).to.equal(true);
+    expect(state.free).to.equal(0);
+    expect(time.pending()).to.equal(0);
+  });
+
+  it('first come first served: a small one does not overtake a big one', async () => {
+    const { state, gate, served, reserve, time } = setUp();
+    void reserve('big', 10);
+    void reserve('small', 1);
+    state.free = 9;
+    gate.wake();
+    await time.advance(0);
+    expect(served).to.deep.equal([]);
+    expect(gate.tryReserve(1)).to.equal(false);
+    state.free = 11;
+    gate.wake();
+    await time.advance(0);
+    expect(served).to.deep.equal(['big', 'small']);
+    expect(state.free).to.equal(0);
+  });
+
+  it('looks again by itself: who gives back a reservation tells nobody', async () => {
+    const { state, served, reserve, time } = setUp();
+    void reserve('a', 1);
+    state.free = 1;
+    await time.advance(100);
+    expect(served).to.deep.equal(['a']);
+    expect(time.pending()).to.equal(0);
+  });
+
+  it('does not look in a tight loop', async () => {
+    const { state, reserve, time } = setUp();
+    void reserve('a', 1);
+    void reserve('b', 1);
+    await time.advance(10_000);
+    expect(state.looks).to.be.at.most(110);
+  });
+
+  it('an abort gives up the place and the claim; the next one moves up', async () => {
+    const { state, gate, served, reserve, time } = setUp();
+    const [first, second] = [new AbortController(), new AbortController()];
+    void reserve('first', 10, first.signal);
+    void reserve('second', 1, second.signal);
+    void reserve('third', 1);
+    state.free = 2;
+    first.abort();
+    expect(state.abandoned).to.equal(0);
+    await time.advance(100);
+    expect(served).to.deep.equal(['first gave up', 'second', 'third']);
+    second.abort();
+    await time.advance(0);
+    expect(served).to.have.length(3);
+
+    const last = new AbortController();
+    void reserve('last', 1, last.signal);
+    last.abort();
+    await time.advance(0);
+    expect(state.abandoned).to.equal(1);
+    state.free = 1;
+    gate.wake();
+    expect(state.free).to.equal(1);
+  });
+
+  it('is not entered with a signal that is aborted already', async () => {
+    const { state, gate } = setUp();
+    state.free = 1;
+    expect(await gate.reserve(1, AbortSignal.abort())).to.equal(false);
+    expect(state.free).to.equal(1);
+  });
+});

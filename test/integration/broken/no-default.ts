@@ -1,0 +1,3 @@
+// A module without a default export.
+
+export const handle = () => undefined;
