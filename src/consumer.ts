@@ -76,13 +76,8 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
         `Expected the handler to be the URL or absolute path of a module, because \`handlerThreads\` is ${handlerThreads}`,
       );
     }
-    if (handlerThreads === 0) {
-      this.#checkIdle();
-      const value = module === null ? toHandler(handler, 'the handler') : await importHandler(module);
-      this.#begin(value, null);
-    } else {
-      this.#begin(null, module);
-    }
+    this.#checkIdle();
+    this.#begin(module ?? toHandler(handler, 'the handler'));
     await this.#finished.promise;
   }
 
@@ -101,7 +96,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
    * On a consumer that is to be iterated over, this starts it.
    */
   async ready({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    if (this.#state === 'idle' && this.#puller !== null) this.#begin(this.#puller.handler, null);
+    if (this.#state === 'idle' && this.#puller !== null) this.#begin(this.#puller.handler);
     if (!(await settledWithin(systemTimers, this.#ready.promise, timeoutMs))) {
       throw new ShardpoolError('ERR_TIMEOUT', `The consumer was not ready within ${timeoutMs} ms`, {
         retryable: true,
@@ -157,36 +152,36 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
       ready: this.#ready.promise.catch(() => undefined),
       onLeave: () => this.stop({ deadlineMs: 0 }),
       onFirstPull: () => {
-        if (this.#state === 'idle') this.#begin(puller.handler, null);
+        if (this.#state === 'idle') this.#begin(puller.handler);
       },
     });
     this.#puller = puller;
     return puller;
   }
 
-  #begin(handler: Handler | null, module: string | null): void {
+  /** A handler, or the URL of the module that exports it. */
+  #begin(handler: Handler | string): void {
     if (this.#state !== 'idle')
       throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer was started before');
     const { signal } = this.#options;
     this.#state = 'starting';
-    this.#handler = handler;
     if (signal?.aborted === true) {
       void this.stop();
       return;
     }
     signal?.addEventListener('abort', this.#onSignal, { once: true });
-    this.#start(handler, module).catch((error: unknown) => this.#fail(error));
+    this.#start(handler).catch((error: unknown) => this.#fail(error));
   }
 
   readonly #onSignal = () => void this.stop();
 
-  async #start(handler: Handler | null, module: string | null): Promise<void> {
+  async #start(handler: Handler | string): Promise<void> {
     const options = this.#options;
     const memory = createSharedMemory(options);
     const channels = Array.from({ length: Math.max(1, options.handlerThreads) }, () => new MessageChannel());
     const links = channels.map(({ port1 }) => port1 as unknown as RawPort);
-    if (handler !== null) await this.#receiveHere(handler, links[0]!, memory);
-    else await this.#receiveInThreads(module!, links, memory);
+    if (options.handlerThreads === 0) await this.#receiveHere(handler, links[0]!, memory);
+    else await this.#receiveInThreads(handler as string, links, memory);
     if (this.#state !== 'starting') return;
     const coordinator = startCoordinator({
       config: coordinatorConfig(options),
@@ -207,7 +202,10 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     this.#emit('ready');
   }
 
-  async #receiveHere(handler: Handler, link: RawPort, memory: SharedMemory): Promise<void> {
+  async #receiveHere(value: Handler | string, link: RawPort, memory: SharedMemory): Promise<void> {
+    const handler = typeof value === 'string' ? await importHandler(value) : value;
+    if (this.#state !== 'starting') return;
+    this.#handler = handler;
     await handler.setup?.({ logger: this.#options.logger, thread: 0 });
     await openReceiver({
       link,

@@ -29,6 +29,8 @@ type Start = Extract<MainToCoordinator, { type: 'start' }>;
 /** Control calls may be repeated by the SDK itself: they are few and idempotent. */
 const CONTROL_ATTEMPTS = 3;
 const CONTROL_SOCKETS = 8;
+/** Short, because a wrong endpoint should show soon; three attempts make it 15 s at the most. */
+const CONTROL_REPLY_MS = 4_000;
 
 /** Serves main over `main` until the consumer has stopped. */
 export function runCoordinatorThread(main: Port<CoordinatorToMain, MainToCoordinator>): void {
@@ -122,6 +124,8 @@ async function createCoordinator(
       credentials: credentials.get,
       maxAttempts: CONTROL_ATTEMPTS,
       maxSockets: CONTROL_SOCKETS,
+      replyTimeoutMs: CONTROL_REPLY_MS,
+      stallTimeoutMs: CONTROL_REPLY_MS,
     }),
     credentials,
     store,

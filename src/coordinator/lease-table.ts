@@ -78,6 +78,11 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
   };
 
   const lose = (lease: Lease, cause: string) => {
+    // It had not begun: there is nothing to salvage, and nothing that anybody was told of.
+    if (lease.state === 'taking') {
+      drop(lease, 'none');
+      return;
+    }
     salvage.set(lease.shardId, lease);
     drop(lease, 'lost');
     parts.onLost(lease, cause);
@@ -221,8 +226,12 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
         state: 'running',
       };
       held.set(row.shardId, started);
-      if (own && old.acked === SHARD_END) finish(started).catch(parts.onError);
-      else parts.onTaken(started);
+      if (own && old.acked === SHARD_END) {
+        started.acked = SHARD_END;
+        finish(started).catch(parts.onError);
+      } else {
+        parts.onTaken(started);
+      }
     },
     acked(shardId, token, upTo) {
       const lease = held.get(shardId);

@@ -13,6 +13,7 @@ import { budgetUnits } from '../platform/byte-budget.ts';
 import type { Clock } from '../platform/clock.ts';
 import { delay, type Timers } from '../platform/timers.ts';
 import type { BudgetGate } from './budget-gate.ts';
+import { type PageEstimate, pageEstimate } from './page-estimate.ts';
 import type { PollSchedule } from './poll-schedule.ts';
 
 /** Where the reader puts user records; one reader, one outbox. */
@@ -67,7 +68,7 @@ export interface ReaderParts {
 }
 
 const TRANSITIONS: Readonly<Record<ShardState, readonly ShardState[]>> = {
-  starting: ['polling', 'backing-off', 'stopped'],
+  starting: ['polling', 'waiting-for-handler', 'backing-off', 'stopped'],
   polling: ['waiting-for-handler', 'waiting-for-budget', 'backing-off', 'ended', 'stopped'],
   'waiting-for-handler': ['polling', 'stopped'],
   'waiting-for-budget': ['polling', 'stopped'],
@@ -77,9 +78,6 @@ const TRANSITIONS: Readonly<Record<ShardState, readonly ShardState[]>> = {
 };
 
 const BACKOFF = { minDelayMs: 200, maxDelayMs: 10_000 };
-/** GetRecords has no byte limit to ask with: the first guess, and the least that is reserved. */
-const MIN_ESTIMATE_BYTES = 64 * 1024;
-const ESTIMATE_WEIGHT = 0.3;
 /** A throttle or two between readers that share a shard is daily business; more of them in a row is news. */
 const QUIET_THROTTLES = 3;
 
@@ -94,7 +92,7 @@ export class ShardReader {
   /** Everything up to and including this was passed on; iterators are made again from here. */
   #position: Position;
   #iterator: string | null = null;
-  #estimateBytes = MIN_ESTIMATE_BYTES;
+  readonly #estimate: PageEstimate = pageEstimate();
   #failures = 0;
 
   constructor(parts: ReaderParts) {
@@ -147,7 +145,7 @@ export class ShardReader {
       await delay(timers, waitMs, signal);
       return;
     }
-    const reserved = budgetUnits(this.#estimateBytes);
+    const reserved = budgetUnits(this.#estimate.bytes(clock.monotonic()));
     if (!(await this.#reserve(reserved))) return;
     await this.#read(reserved);
   }
@@ -192,10 +190,7 @@ export class ShardReader {
     sink.beginPage(page.lagMs);
     this.#deaggregate(page);
     sink.endPage(reserved);
-    this.#estimateBytes = Math.max(
-      MIN_ESTIMATE_BYTES,
-      this.#estimateBytes + (page.slab.byteLength - this.#estimateBytes) * ESTIMATE_WEIGHT,
-    );
+    this.#estimate.page(page.slab.byteLength, page.lagMs, clock.monotonic());
     schedule.page(page.count, page.slab.byteLength, page.lagMs, clock.monotonic());
     this.#iterator = page.nextIterator;
     if (page.nextIterator === null) {

@@ -217,6 +217,19 @@ describe('lease table, salvage', () => {
     expect(leases.taken.at(-1)).to.include({ from: at(9), session: 'me#3' });
   });
 
+  it('a take that never arrived under a session in between hides nothing of it, and is no lost lease', async () => {
+    leases.lose();
+    leases.renew();
+    leases.store.holdNext('take'); // for ever
+    void leases.table.take(await leases.row());
+    await leases.settle();
+    leases.lose();
+    expect(leases.lost).to.have.length(1);
+    leases.renew();
+    await leases.take();
+    expect(leases.taken.at(-1)).to.include({ from: at(5), session: 'me#3' });
+  });
+
   it('acks that arrive after the loss are not salvaged', async () => {
     leases.lose();
     leases.table.acked('s', 1, at(9));
