@@ -1,31 +1,65 @@
 // Waits for room in the shared byte budget, first come first served within this thread.
+//
+// Who cannot have what its page may need goes on with the least amount, but only one read of the thread at a time: so a
+// shard whose handler hangs cannot keep the others from reading, and the budget is overdrawn by one page per thread.
 
 import type { BudgetTaker } from '../platform/byte-budget.ts';
+import { budgetUnits } from '../platform/byte-budget.ts';
 import type { Timer, Timers } from '../platform/timers.ts';
 
 /** A thread that gives back an unused reservation has nobody to tell, so a waiter also looks for itself. */
 const LOOK_AGAIN_MS = 100;
+const LEAST_UNITS = budgetUnits(64 * 1024);
+
+/** Room for one read. */
+export interface Reservation {
+  readonly units: number;
+  /** The page was settled or there is none. Exactly once. */
+  done(): void;
+}
 
 export interface BudgetGate {
-  tryReserve(units: number): boolean;
-  /** True once reserved; false when the signal was aborted first. */
-  reserve(units: number, signal: AbortSignal): Promise<boolean>;
+  /** Null when it has to be waited for. */
+  tryReserve(units: number): Reservation | null;
+  /** Null when the signal was aborted first. */
+  reserve(units: number, signal: AbortSignal): Promise<Reservation | null>;
   /** Something was released: try again. */
   wake(): void;
 }
 
 interface Waiter {
   readonly units: number;
-  readonly done: (reserved: boolean) => void;
+  readonly done: (reservation: Reservation) => void;
 }
 
 export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
   const waiting: Waiter[] = [];
   let timer: Timer | null = null;
+  /** A read goes on that reserved less than it may need. */
+  let shortRead = false;
+
+  const attempt = (wanted: number): Reservation | null => {
+    const units = Math.min(wanted, budget.totalUnits);
+    if (budget.tryReserve(units)) return { units, done: () => undefined };
+    if (shortRead || units <= LEAST_UNITS || !budget.tryReserve(LEAST_UNITS)) return null;
+    shortRead = true;
+    const done = () => {
+      shortRead = false;
+      wake();
+    };
+    return { units: LEAST_UNITS, done };
+  };
 
   const wake = () => {
-    while (waiting.length > 0 && budget.tryReserve(waiting[0]!.units)) waiting.shift()!.done(true);
-    if (waiting.length > 0) timer ??= timers.setTimeout(again, LOOK_AGAIN_MS);
+    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
+      const reservation = attempt(first.units);
+      if (reservation === null) {
+        timer ??= timers.setTimeout(again, LOOK_AGAIN_MS);
+        return;
+      }
+      waiting.shift();
+      first.done(reservation);
+    }
   };
   const again = () => {
     timer = null;
@@ -33,20 +67,20 @@ export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
   };
 
   return {
-    tryReserve: (units) => waiting.length === 0 && budget.tryReserve(units),
+    tryReserve: (units) => (waiting.length === 0 ? attempt(units) : null),
     reserve(units, signal) {
-      if (signal.aborted) return Promise.resolve(false);
+      if (signal.aborted) return Promise.resolve(null);
       return new Promise((resolve) => {
         const onAbort = () => {
           waiting.splice(waiting.indexOf(waiter), 1);
           if (waiting.length === 0) budget.abandon();
-          resolve(false);
+          resolve(null);
         };
         const waiter: Waiter = {
           units,
-          done: (reserved) => {
+          done: (reservation) => {
             signal.removeEventListener('abort', onAbort);
-            resolve(reserved);
+            resolve(reservation);
           },
         };
         signal.addEventListener('abort', onAbort, { once: true });

@@ -12,7 +12,7 @@ import { backoffDelayMs } from '../platform/backoff.ts';
 import { budgetUnits } from '../platform/byte-budget.ts';
 import type { Clock } from '../platform/clock.ts';
 import { delay, type Timers } from '../platform/timers.ts';
-import type { BudgetGate } from './budget-gate.ts';
+import type { BudgetGate, Reservation } from './budget-gate.ts';
 import { type PageEstimate, pageEstimate } from './page-estimate.ts';
 import type { PollSchedule } from './poll-schedule.ts';
 
@@ -68,7 +68,7 @@ export interface ReaderParts {
 }
 
 const TRANSITIONS: Readonly<Record<ShardState, readonly ShardState[]>> = {
-  starting: ['polling', 'waiting-for-handler', 'backing-off', 'stopped'],
+  starting: ['polling', 'waiting-for-handler', 'waiting-for-budget', 'backing-off', 'stopped'],
   polling: ['waiting-for-handler', 'waiting-for-budget', 'backing-off', 'ended', 'stopped'],
   'waiting-for-handler': ['polling', 'stopped'],
   'waiting-for-budget': ['polling', 'stopped'],
@@ -145,51 +145,54 @@ export class ShardReader {
       await delay(timers, waitMs, signal);
       return;
     }
-    const reserved = budgetUnits(this.#estimate.bytes(clock.monotonic()));
-    if (!(await this.#reserve(reserved))) return;
-    await this.#read(reserved);
+    const reservation = await this.#reserve(budgetUnits(this.#estimate.bytes(clock.monotonic())));
+    if (reservation === null) return;
+    await this.#read(reservation);
   }
 
-  async #reserve(units: number): Promise<boolean> {
+  async #reserve(units: number): Promise<Reservation | null> {
     const { gate } = this.#parts;
-    if (gate.tryReserve(units)) return true;
-    if (this.#state === 'polling') this.#transition('waiting-for-budget');
-    const reserved = await gate.reserve(units, this.#stopping.signal);
-    if (reserved && this.#state === 'waiting-for-budget') this.#transition('polling');
-    return reserved;
+    const atOnce = gate.tryReserve(units);
+    if (atOnce !== null) return atOnce;
+    this.#transition('waiting-for-budget');
+    const reservation = await gate.reserve(units, this.#stopping.signal);
+    if (reservation !== null && !this.#stopping.signal.aborted) this.#transition('polling');
+    return reservation;
   }
 
-  async #read(reserved: number): Promise<void> {
-    const { api, shardId, sink, schedule, clock, recordLimit } = this.#parts;
+  async #read(reservation: Reservation): Promise<void> {
+    const { api, shardId, schedule, clock, recordLimit } = this.#parts;
     const { signal } = this.#stopping;
     let page: Page;
     try {
       this.#iterator ??= await api.getShardIterator(shardId, this.#position, { signal });
-      if (this.#state !== 'polling') this.#transition('polling');
+      if (this.#state !== 'polling' && !signal.aborted) this.#transition('polling');
       schedule.started(clock.monotonic());
       this.#reads += 1;
       page = await api.getRecords(this.#iterator, recordLimit, { signal });
     } catch (error) {
-      // The sink settles what was reserved, also when it is closed already.
-      sink.endPage(reserved);
+      this.#settle(reservation);
       if (signal.aborted) return;
       await this.#failed(error);
       return;
     }
-    if (signal.aborted) {
-      sink.endPage(reserved);
-      return;
-    }
     this.#failures = 0;
-    this.#take(page, reserved);
+    if (signal.aborted) this.#settle(reservation);
+    else this.#take(page, reservation);
   }
 
-  #take(page: Page, reserved: number): void {
+  /** The sink knows what of the reservation was used, also when it is closed already. */
+  #settle(reservation: Reservation): void {
+    this.#parts.sink.endPage(reservation.units);
+    reservation.done();
+  }
+
+  #take(page: Page, reservation: Reservation): void {
     const { sink, schedule, clock, events } = this.#parts;
     this.#lagMs = page.lagMs;
     sink.beginPage(page.lagMs);
     this.#deaggregate(page);
-    sink.endPage(reserved);
+    this.#settle(reservation);
     this.#estimate.page(page.slab.byteLength, page.lagMs, clock.monotonic());
     schedule.page(page.count, page.slab.byteLength, page.lagMs, clock.monotonic());
     this.#iterator = page.nextIterator;

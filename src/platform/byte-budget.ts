@@ -33,6 +33,7 @@ export function createBudgetMemory(bytes: number, records: number, threads: numb
 
 /** The side of one fetch thread. */
 export interface BudgetTaker {
+  readonly totalUnits: number;
   /** Takes `units` if they are free, or if the whole budget is: what is larger than the budget passes alone. */
   tryReserve(units: number): boolean;
   /** Corrects a reservation to what was really needed; more than reserved overdraws, by one page at most. */
@@ -71,6 +72,7 @@ export function budgetTaker(memory: SharedArrayBuffer, thread: number): BudgetTa
   };
 
   return {
+    totalUnits: Atomics.load(cells, TOTAL),
     tryReserve(units) {
       if (attempt(units)) return true;
       // Once more after the flag is up: a release in between has not seen the flag and would wake nobody.

@@ -9,6 +9,7 @@ function setUp() {
   const time = createVirtualTime();
   const state = { free: 0, abandoned: 0, looks: 0 };
   const budget: BudgetTaker = {
+    totalUnits: 1_048_576,
     tryReserve(units) {
       state.looks += 1;
       if (state.free < units) return false;
@@ -34,9 +35,9 @@ describe('budget gate', () => {
   it('serves at once what there is room for', async () => {
     const { state, gate, time } = setUp();
     state.free = 5;
-    expect(gate.tryReserve(3)).to.equal(true);
-    expect(gate.tryReserve(3)).to.equal(false);
-    expect(await gate.reserve(2, new AbortController().signal)).to.equal(true);
+    expect(gate.tryReserve(3)?.units).to.equal(3);
+    expect(gate.tryReserve(3)).to.equal(null);
+    expect((await gate.reserve(2, new AbortController().signal))?.units).to.equal(2);
     expect(state.free).to.equal(0);
     expect(time.pending()).to.equal(0);
   });
@@ -49,7 +50,7 @@ describe('budget gate', () => {
     gate.wake();
     await time.advance(0);
     expect(served).to.deep.equal([]);
-    expect(gate.tryReserve(1)).to.equal(false);
+    expect(gate.tryReserve(1)).to.equal(null);
     state.free = 11;
     gate.wake();
     await time.advance(0);
@@ -102,7 +103,23 @@ describe('budget gate', () => {
   it('is not entered with a signal that is aborted already', async () => {
     const { state, gate } = setUp();
     state.free = 1;
-    expect(await gate.reserve(1, AbortSignal.abort())).to.equal(false);
+    expect(await gate.reserve(1, AbortSignal.abort())).to.equal(null);
     expect(state.free).to.equal(1);
+  });
+
+  it('without room for a whole page one read at a time goes on with 64 KiB: a hung handler stops nobody else', async () => {
+    const { state, gate, served, reserve, time } = setUp();
+    state.free = 100;
+    const short = gate.tryReserve(10_240);
+    expect(short?.units).to.equal(64);
+    void reserve('second', 10_240);
+    state.free = 100;
+    gate.wake();
+    await time.advance(0);
+    expect(served).to.deep.equal([]);
+    short?.done();
+    await time.advance(0);
+    expect(served).to.deep.equal(['second']);
+    expect(state.free).to.equal(36);
   });
 });

@@ -134,6 +134,31 @@ describe('limits and errors of Kinesis', function () {
     expect(refused).to.equal(0);
   });
 
+  for (const placement of PLACEMENTS) {
+    it(`a handler that hangs takes its window and not the whole budget: the other shard is delivered, ${placement.title}`, async () => {
+      const handler = { module: 'gated', params: { shard: SHARD_0 } };
+      const options = { ...SMALL, ...placement.options, stream: STREAM, maxBufferedBytes: 2 * MIB };
+      await using run = new ConsumerRun(server, handler, { ...options, batch: { maxRecords: 10 } });
+      await writeRounds(server, STREAM, run.audit, KEYS, 8, 10_240);
+      await run.consumer.ready();
+      await run.untilStatus(
+        'the hung shard waits and the other one has caught up',
+        WITHIN_MS,
+        ({ shards }) => {
+          const [hung, other] = shards;
+          return hung!.state === 'waiting-for-handler' && other!.state === 'polling' && other!.lagMs === 0;
+        },
+      );
+      const { shards } = await run.consumer.status();
+      expect(shards[0]!.position.type).to.equal('TRIM_HORIZON');
+      expect(run.reports.of('batch').filter(({ shardId }) => shardId === SHARD_0)).to.be.empty;
+      run.reports.openGates();
+      await run.untilComplete(WITHIN_MS);
+      expect(await run.stop()).to.equal(null);
+      run.audit.expectExactlyOnceInOrder();
+    });
+  }
+
   it('overdraws its budget by one page at most, however many shards begin with a backlog', async function () {
     const padding = 10_240;
     const pageRecords = 200;
