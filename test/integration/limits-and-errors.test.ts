@@ -141,14 +141,10 @@ describe('limits and errors of Kinesis', function () {
       await using run = new ConsumerRun(server, handler, { ...options, batch: { maxRecords: 10 } });
       await writeRounds(server, STREAM, run.audit, KEYS, 8, 10_240);
       await run.consumer.ready();
-      await run.untilStatus(
-        'the hung shard waits and the other one has caught up',
-        WITHIN_MS,
-        ({ shards }) => {
-          const [hung, other] = shards;
-          return hung!.state === 'waiting-for-handler' && other!.state === 'polling' && other!.lagMs === 0;
-        },
-      );
+      await run.untilStatus('the hung shard waits and the other one has caught up', 10_000, ({ shards }) => {
+        const [hung, other] = shards;
+        return hung!.state === 'waiting-for-handler' && other!.state === 'polling' && other!.lagMs === 0;
+      });
       const { shards } = await run.consumer.status();
       expect(shards[0]!.position.type).to.equal('TRIM_HORIZON');
       expect(run.reports.of('batch').filter(({ shardId }) => shardId === SHARD_0)).to.be.empty;
