@@ -1,6 +1,7 @@
 // Public options -> resolved options: every check and every default of the consumer is here and nowhere else.
 
 import { availableParallelism, hostname } from 'node:os';
+import { integer, invalid, number, object, oneOf, text } from './model/checks.ts';
 import { ShardpoolError } from './model/errors.ts';
 import { LOG_LEVELS, type Logger, silentLogger } from './model/logger.ts';
 import {
@@ -137,10 +138,10 @@ const MARGIN_SHARE = 0.15;
 const BEATS_PER_LEASE = 4;
 
 /** Throws ERR_INVALID_OPTION for the first option that does not fit, and for names that are none. */
-export function resolveConsumerOptions(given: ConsumerOptions): ResolvedConsumerOptions {
-  if (typeof given !== 'object' || given === null) throw invalid('options', 'an object', given);
-  const resolved = resolve(given);
-  for (const name of Object.keys(given)) {
+export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsumerOptions {
+  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
+  const resolved = resolve(options);
+  for (const name of Object.keys(options)) {
     if (!OPTION_NAMES.has(name)) {
       throw new ShardpoolError(
         'ERR_INVALID_OPTION',
@@ -151,63 +152,76 @@ export function resolveConsumerOptions(given: ConsumerOptions): ResolvedConsumer
   return resolved;
 }
 
-function resolve(given: ConsumerOptions): ResolvedConsumerOptions {
-  const leaseDurationMs = integer(given, 'leaseDurationMs', 10_000, 2_000, DAY_MS);
-  const onFailure = section(given, 'onFailure', ['minDelayMs', 'maxDelayMs']);
-  const minDelayMs = integer(onFailure, 'minDelayMs', 100, 1, DAY_MS, 'onFailure.');
-  const batch = section(given, 'batch', ['maxRecords', 'maxBytes', 'maxWaitMs']);
+function resolve(options: ConsumerOptions): ResolvedConsumerOptions {
+  const whole = (name: NumberOption, fallback: number, min: number, max: number) =>
+    integer(name, given(options, name, fallback), min, max);
+  const leaseDurationMs = whole('leaseDurationMs', 10_000, 2_000, DAY_MS);
   return {
-    stream: text(given, 'stream', undefined),
-    application: text(given, 'application', 'default'),
-    region: given.region === undefined ? null : text(given, 'region', undefined),
-    endpoint: endpoint(given.endpoint),
-    credentials: given.credentials,
-    start: start(given.start),
-    processor: spec('processor', given.processor ?? 'json', PROCESSORS),
-    checkpointer: spec('checkpointer', given.checkpointer ?? 'memory', CHECKPOINTERS),
+    stream: text('stream', options.stream),
+    application: text('application', given(options, 'application', 'default')),
+    region: options.region === undefined ? null : text('region', options.region),
+    endpoint: endpoint(options.endpoint),
+    credentials: options.credentials,
+    start: start(options.start),
+    processor: spec('processor', given(options, 'processor', 'json'), PROCESSORS),
+    checkpointer: spec('checkpointer', given(options, 'checkpointer', 'memory'), CHECKPOINTERS),
     threads:
-      given.threads === undefined || given.threads === 'auto'
+      options.threads === undefined || options.threads === 'auto'
         ? Math.max(1, availableParallelism() - 1)
-        : integer(given, 'threads', 1, 1, 256),
-    handlerThreads: integer(given, 'handlerThreads', 0, 0, 256),
-    maxShards: limit(given, 'maxShards'),
-    concurrency: limit(given, 'concurrency'),
-    readsPerSecond: number(given, 'readsPerSecond', 5, 0.01, 5),
-    recordLimit: integer(given, 'recordLimit', MAX_RECORD_LIMIT, 1, MAX_RECORD_LIMIT),
-    idlePollMs: integer(given, 'idlePollMs', 1_000, 200, DAY_MS),
-    shardRefreshIntervalMs: integer(given, 'shardRefreshIntervalMs', 60_000, 100, DAY_MS),
+        : integer('threads', options.threads, 1, 256),
+    handlerThreads: whole('handlerThreads', 0, 0, 256),
+    maxShards: limit(options, 'maxShards'),
+    concurrency: limit(options, 'concurrency'),
+    readsPerSecond: number('readsPerSecond', given(options, 'readsPerSecond', 5), 0.01, 5),
+    recordLimit: whole('recordLimit', MAX_RECORD_LIMIT, 1, MAX_RECORD_LIMIT),
+    idlePollMs: whole('idlePollMs', 1_000, 200, DAY_MS),
+    shardRefreshIntervalMs: whole('shardRefreshIntervalMs', 60_000, 100, DAY_MS),
     // The budget is counted in 32-bit units of 1 KiB.
-    maxBufferedBytes: integer(given, 'maxBufferedBytes', 64 * 2 ** 20, 2 ** 20, 2 ** 40),
-    maxBufferedRecords: integer(given, 'maxBufferedRecords', 100_000, 1, 2 ** 31 - 1),
-    batch: {
-      maxRecords: integer(batch, 'maxRecords', 1_000, 1, 100_000, 'batch.'),
-      maxBytes: integer(batch, 'maxBytes', 2 ** 20, 1, 2 ** 30, 'batch.'),
-      maxWaitMs: integer(batch, 'maxWaitMs', 0, 0, DAY_MS, 'batch.'),
-    },
-    checkpointIntervalMs: integer(given, 'checkpointIntervalMs', 1_000, 10, DAY_MS),
+    maxBufferedBytes: whole('maxBufferedBytes', 64 * 2 ** 20, 2 ** 20, 2 ** 40),
+    maxBufferedRecords: whole('maxBufferedRecords', 100_000, 1, 2 ** 31 - 1),
+    batch: batch(given(options, 'batch', {})),
+    checkpointIntervalMs: whole('checkpointIntervalMs', 1_000, 10, DAY_MS),
     leaseDurationMs,
     marginMs: Math.round(leaseDurationMs * MARGIN_SHARE),
     heartbeatIntervalMs: Math.round(leaseDurationMs / BEATS_PER_LEASE),
-    drainDeadlineMs: integer(given, 'drainDeadlineMs', 30_000, 0, DAY_MS),
-    onFailure: {
-      minDelayMs,
-      maxDelayMs: integer(
-        onFailure,
-        'maxDelayMs',
-        Math.max(30_000, minDelayMs),
-        minDelayMs,
-        DAY_MS,
-        'onFailure.',
-      ),
-    },
-    describe: oneOf(given, 'describe', 'list-shards', ['list-shards', 'describe-stream', 'skip']),
-    createStream: createStream(given.createStream),
-    describeTimeoutMs: integer(given, 'describeTimeoutMs', 60_000, 1, DAY_MS),
-    idleTimeoutMs: given.idleTimeoutMs === undefined ? null : integer(given, 'idleTimeoutMs', 0, 1, DAY_MS),
-    instanceId: text(given, 'instanceId', `${hostname()}-${process.pid}`),
-    logger: logger(given.logger),
-    signal: signal(given.signal),
+    drainDeadlineMs: whole('drainDeadlineMs', 30_000, 0, DAY_MS),
+    onFailure: onFailure(given(options, 'onFailure', {})),
+    describe: oneOf('describe', given(options, 'describe', 'list-shards'), [
+      'list-shards',
+      'describe-stream',
+      'skip',
+    ]),
+    createStream: createStream(options.createStream),
+    describeTimeoutMs: whole('describeTimeoutMs', 60_000, 1, DAY_MS),
+    idleTimeoutMs:
+      options.idleTimeoutMs === undefined ? null : integer('idleTimeoutMs', options.idleTimeoutMs, 1, DAY_MS),
+    instanceId: text('instanceId', given(options, 'instanceId', `${hostname()}-${process.pid}`)),
+    logger: logger(options.logger),
+    signal: signal(options.signal),
   };
+}
+
+type NumberOption = {
+  [Name in keyof ConsumerOptions]-?: number extends ConsumerOptions[Name] ? Name : never;
+}[keyof ConsumerOptions];
+
+function batch(value: unknown): BatchShape {
+  const shape: Partial<BatchShape> = object('batch', value, ['maxRecords', 'maxBytes', 'maxWaitMs']);
+  return {
+    maxRecords: integer('batch.maxRecords', given(shape, 'maxRecords', 1_000), 1, 100_000),
+    maxBytes: integer('batch.maxBytes', given(shape, 'maxBytes', 2 ** 20), 1, 2 ** 30),
+    maxWaitMs: integer('batch.maxWaitMs', given(shape, 'maxWaitMs', 0), 0, DAY_MS),
+  };
+}
+
+function onFailure(value: unknown): ResolvedConsumerOptions['onFailure'] {
+  const policy: Partial<ResolvedConsumerOptions['onFailure']> = object('onFailure', value, [
+    'minDelayMs',
+    'maxDelayMs',
+  ]);
+  const minDelayMs = integer('onFailure.minDelayMs', given(policy, 'minDelayMs', 100), 1, DAY_MS);
+  const longest = given(policy, 'maxDelayMs', Math.max(30_000, minDelayMs));
+  return { minDelayMs, maxDelayMs: integer('onFailure.maxDelayMs', longest, minDelayMs, DAY_MS) };
 }
 
 /** Every name that a consumer takes; the reference in the docs has one row for each. */
@@ -246,79 +260,19 @@ export const CONSUMER_OPTIONS = [
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(CONSUMER_OPTIONS);
 
-/** "Expected `threads` to be an integer from 1 to 256, got `0`". */
-export function invalid(name: string, expected: string, got: unknown): ShardpoolError {
-  return new ShardpoolError(
-    'ERR_INVALID_OPTION',
-    `Expected \`${name}\` to be ${expected}, got \`${show(got)}\``,
-  );
-}
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object' || value === null) return String(value);
-  if (value instanceof Date) return String(value.getTime());
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return Object.prototype.toString.call(value);
-  }
-}
-
-function number(from: object, name: string, fallback: number, min: number, max: number, prefix = ''): number {
-  const value: unknown = (from as Record<string, unknown>)[name];
-  if (value === undefined) return fallback;
-  if (typeof value !== 'number' || !(value >= min && value <= max)) {
-    throw invalid(prefix + name, `a number from ${min} to ${max}`, value);
-  }
-  return value;
-}
-
-function integer(
-  from: object,
-  name: string,
-  fallback: number,
-  min: number,
-  max: number,
-  prefix = '',
-): number {
-  const value: unknown = (from as Record<string, unknown>)[name];
-  if (value === undefined) return fallback;
-  if (!Number.isInteger(value) || !((value as number) >= min && (value as number) <= max)) {
-    throw invalid(prefix + name, `an integer from ${min} to ${max}`, value);
-  }
-  return value as number;
+/** The value of an option, or its default where it is not given. */
+function given<Options extends object, Name extends keyof Options>(
+  options: Options,
+  name: Name,
+  fallback: Exclude<Options[Name], undefined>,
+): unknown {
+  return options[name] === undefined ? fallback : options[name];
 }
 
 /** An integer from 1 up, or Infinity for none, as null. */
-function limit(from: ConsumerOptions, name: 'maxShards' | 'concurrency'): number | null {
-  const value = from[name];
-  if (value === undefined || value === Infinity) return null;
-  if (!Number.isInteger(value) || value < 1) throw invalid(name, 'an integer from 1 up, or Infinity', value);
-  return value;
-}
-
-function text(from: ConsumerOptions, name: keyof ConsumerOptions, fallback: string | undefined): string {
-  const value: unknown = from[name] === undefined ? fallback : from[name];
-  if (typeof value !== 'string' || value === '') throw invalid(name, 'a string that is not empty', value);
-  return value;
-}
-
-function oneOf<const T extends string>(from: object, name: string, fallback: T, values: readonly T[]): T {
-  const value: unknown = (from as Record<string, unknown>)[name] ?? fallback;
-  if (!values.includes(value as T))
-    throw invalid(name, values.map((each) => `'${each}'`).join(' or '), value);
-  return value as T;
-}
-
-function section(from: ConsumerOptions, name: 'batch' | 'onFailure', known: readonly string[]): object {
-  const value: unknown = from[name] ?? {};
-  if (typeof value !== 'object' || value === null) throw invalid(name, 'an object', value);
-  for (const key of Object.keys(value)) {
-    if (!known.includes(key)) throw invalid(name, `an object of ${known.join(', ')}`, value);
-  }
-  return value;
+function limit(options: ConsumerOptions, name: 'maxShards' | 'concurrency'): number | null {
+  const value = integer(name, given(options, name, Infinity), 1, Infinity);
+  return value === Infinity ? null : value;
 }
 
 function endpoint(value: unknown): string | null {
@@ -379,7 +333,7 @@ function createStream(value: unknown): ResolvedConsumerOptions['createStream'] {
   if (value === undefined || value === false) return null;
   if (typeof value === 'object' && value !== null) {
     if ('mode' in value && value.mode === 'on-demand') return 'on-demand';
-    if ('shards' in value) return { shards: integer(value, 'shards', 1, 1, 100_000, 'createStream.') };
+    if ('shards' in value) return { shards: integer('createStream.shards', value.shards, 1, 100_000) };
   }
   throw invalid('createStream', "false, { shards } or { mode: 'on-demand' }", value);
 }

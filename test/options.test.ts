@@ -228,10 +228,10 @@ describe('options that are objects', () => {
 
   it('batch and onFailure have no other names in them', () => {
     expect(refusal({ stream: 's', batch: { maxRecord: 5 } })).to.equal(
-      'Expected `batch` to be an object of maxRecords, maxBytes, maxWaitMs, got `{"maxRecord":5}`',
+      "Expected `batch` to be an object with the keys maxRecords, maxBytes, maxWaitMs, got `'maxRecord'`",
     );
     expect(refusal({ stream: 's', onFailure: { delayMs: 5 } })).to.equal(
-      'Expected `onFailure` to be an object of minDelayMs, maxDelayMs, got `{"delayMs":5}`',
+      "Expected `onFailure` to be an object with the keys minDelayMs, maxDelayMs, got `'delayMs'`",
     );
     for (const bad of [5, 'x', true]) {
       expect(refusal({ stream: 's', batch: bad })).to.contain('Expected `batch` to be an object, got');

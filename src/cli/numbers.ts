@@ -1,6 +1,6 @@
 // Numbers from the command line, and numbers for people.
 
-import { invalid } from '../options.ts';
+import { integer } from '../model/checks.ts';
 
 /** A number where the text is one; else the text itself, for the check that follows to show. */
 export function toNumber(text: string): number | string {
@@ -10,9 +10,7 @@ export function toNumber(text: string): number | string {
 
 /** Throws ERR_INVALID_OPTION. */
 export function expectInteger(flag: string, text: string, min: number, max: number): number {
-  const value = toNumber(text);
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-  throw invalid(flag, `an integer from ${min} to ${max}`, value);
+  return integer(flag, toNumber(text), min, max);
 }
 
 export function thousands(value: number): string {

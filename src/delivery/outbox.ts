@@ -8,6 +8,7 @@ import type { BudgetTaker } from '../platform/byte-budget.ts';
 import type { Fence } from '../platform/fence.ts';
 import type { Port } from '../platform/port.ts';
 import type { Timer, Timers } from '../platform/timers.ts';
+import type { PageSink } from '../model/page-sink.ts';
 import type { EndReason } from '../model/shard.ts';
 import type {
   BatchMessage,
@@ -32,32 +33,8 @@ export interface OutboxParts {
   readonly onRoom: () => void;
 }
 
-/** Where one reader puts what it read. */
-export interface ShardOutbox {
-  add(
-    data: Uint8Array,
-    partitionKey: string,
-    explicitHashKey: string | null,
-    sequenceNumber: string,
-    subSequenceNumber: number,
-    arrivalTime: number,
-    aggregated: boolean,
-  ): void;
-  beginPage(lagMs: number): void;
-  /** The page is complete: settles what was reserved for it and sends what is due. */
-  endPage(reservedUnits: number): void;
-  /** True while another page may be fetched. */
-  hasRoom(): boolean;
-  /** Resolves when `hasRoom` is true or the outbox was closed. */
-  whenRoom(): Promise<void>;
-  /** Sends the rest, then the end marker behind it. */
-  finish(reason: EndReason): void;
-  /** Drops what was not sent and sends the end marker; it will be fetched again by whoever reads the shard next. */
-  close(reason: EndReason): void;
-}
-
 export interface Outbox {
-  open(shard: ShardIndex, epoch: number, generation: number, receiver: number): ShardOutbox;
+  open(shard: ShardIndex, epoch: number, generation: number, receiver: number): PageSink;
 }
 
 interface Entry {
@@ -90,7 +67,7 @@ export function createOutbox(parts: OutboxParts): Outbox {
   };
 }
 
-class PackingOutbox implements ShardOutbox {
+class PackingOutbox implements PageSink {
   readonly #shard: ShardIndex;
   readonly #epoch: number;
   readonly #isValid: () => boolean;

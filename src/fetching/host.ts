@@ -2,6 +2,7 @@
 
 import { KinesisError } from '../kinesis/errors.ts';
 import { encodeError } from '../model/errors.ts';
+import type { PageSink } from '../model/page-sink.ts';
 import type { EndReason } from '../model/shard.ts';
 import { deferred } from '../platform/deferred.ts';
 import type { Port } from '../platform/port.ts';
@@ -13,7 +14,7 @@ import type {
   ShardIndex,
 } from '../protocol.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
-import type { PageSink, ReaderParts, ReaderStatus } from './shard-reader.ts';
+import type { ReaderParts, ReaderStatus } from './shard-reader.ts';
 import { ShardReader } from './shard-reader.ts';
 
 export interface HostParts {

@@ -7,6 +7,7 @@ import type { Processor } from '../codec/processor.ts';
 import type { KinesisApi, Page } from '../kinesis/api.ts';
 import { KinesisError } from '../kinesis/errors.ts';
 import { isBefore, type Position, sequencePosition } from '../model/position.ts';
+import type { PageSink } from '../model/page-sink.ts';
 import type { ChildShard, EndReason, ShardState } from '../model/shard.ts';
 import { backoffDelayMs } from '../platform/backoff.ts';
 import { budgetUnits } from '../platform/byte-budget.ts';
@@ -15,25 +16,6 @@ import { delay, type Timers } from '../platform/timers.ts';
 import type { BudgetGate, Reservation } from './budget-gate.ts';
 import { type PageEstimate, pageEstimate } from './page-estimate.ts';
 import type { PollSchedule } from './poll-schedule.ts';
-
-/** Where the reader puts user records; one reader, one outbox. */
-export interface PageSink {
-  add(
-    data: Uint8Array,
-    partitionKey: string,
-    explicitHashKey: string | null,
-    sequenceNumber: string,
-    subSequenceNumber: number,
-    arrivalTime: number,
-    aggregated: boolean,
-  ): void;
-  beginPage(lagMs: number): void;
-  endPage(reservedUnits: number): void;
-  hasRoom(): boolean;
-  whenRoom(): Promise<void>;
-  finish(reason: EndReason): void;
-  close(reason: EndReason): void;
-}
 
 export interface ReaderStatus {
   readonly state: ShardState;

@@ -1,7 +1,8 @@
 // An outbox with one fake data port, a real byte budget and virtual time.
 
 import { expect } from 'chai';
-import { createOutbox, type Outbox, type ShardOutbox } from '../../src/delivery/outbox.ts';
+import { createOutbox, type Outbox } from '../../src/delivery/outbox.ts';
+import type { PageSink } from '../../src/model/page-sink.ts';
 import { RecordBatch } from '../../src/delivery/record-batch.ts';
 import { budgetReleaser, budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
 import type { BatchMessage, BatchShape, FetcherToReceiver, ReceiverToFetcher } from '../../src/protocol.ts';
@@ -21,7 +22,7 @@ export class OutboxHarness {
   readonly #taker = budgetTaker(this.#memory, 0);
   readonly #releaser = budgetReleaser(this.#memory);
   readonly outbox: Outbox;
-  readonly shard: ShardOutbox;
+  readonly shard: PageSink;
   fenceOpen = true;
   rooms = 0;
   /** Batches that the receiver has given back to the budget. */
@@ -43,7 +44,7 @@ export class OutboxHarness {
   }
 
   /** A page of records of these sizes, reserved before and settled after. */
-  page(sizes: readonly number[], shard: ShardOutbox = this.shard): void {
+  page(sizes: readonly number[], shard: PageSink = this.shard): void {
     expect(this.#taker.tryReserve(PAGE_UNITS)).to.equal(true);
     shard.beginPage(0);
     for (const size of sizes) {

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { budgetGate } from '../../src/fetching/budget-gate.ts';
 import { createFetchHost, type FetchHost } from '../../src/fetching/host.ts';
 import { pollSchedule } from '../../src/fetching/poll-schedule.ts';
-import type { PageSink } from '../../src/fetching/shard-reader.ts';
+import type { PageSink } from '../../src/model/page-sink.ts';
 import { encodeError, ShardpoolError } from '../../src/model/errors.ts';
 import { TRIM_HORIZON } from '../../src/model/position.ts';
 import type { EndReason } from '../../src/model/shard.ts';

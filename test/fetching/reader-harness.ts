@@ -3,7 +3,8 @@
 import type { UserRecordSink } from '../../src/codec/processor.ts';
 import { budgetGate } from '../../src/fetching/budget-gate.ts';
 import { pollSchedule } from '../../src/fetching/poll-schedule.ts';
-import { type PageSink, type ReaderStatus, ShardReader } from '../../src/fetching/shard-reader.ts';
+import { type ReaderStatus, ShardReader } from '../../src/fetching/shard-reader.ts';
+import type { PageSink } from '../../src/model/page-sink.ts';
 import type { KinesisError } from '../../src/kinesis/errors.ts';
 import { type Position, TRIM_HORIZON } from '../../src/model/position.ts';
 import type { ChildShard, EndReason } from '../../src/model/shard.ts';

@@ -1,16 +1,8 @@
 // Public options of the simulator, their defaults and their checks.
 
 import { AWS_ERRORS, type AwsErrorType } from './aws-error.ts';
-import {
-  flag,
-  integer,
-  invalid,
-  object,
-  oneOf,
-  STREAM_NAME,
-  STREAM_NAME_WORDS,
-  text,
-} from './expect-options.ts';
+import { flag, integer, invalid, object, oneOf, text } from '../../model/checks.ts';
+import { STREAM_NAME, STREAM_NAME_WORDS } from './stream-name.ts';
 import { ENTRY_ERRORS, type FaultRule } from './faults.ts';
 import { OPERATIONS, type OperationName } from './operations/index.ts';
 

@@ -1,11 +1,12 @@
 // Starts the simulator in a thread of its own and speaks to it. The only file here that knows about threads.
 
 import { Worker } from 'node:worker_threads';
+import { integer, invalid, object, text } from '../../model/checks.ts';
 import { decodeError, ShardpoolError } from '../../model/errors.ts';
 import type { Shard } from '../../model/shard.ts';
 import { type Deferred, deferred } from '../../platform/deferred.ts';
 import type { CallCounts, CallFilter } from './call-counts.ts';
-import { integer, invalid, object, STREAM_NAME, STREAM_NAME_WORDS, text } from './expect-options.ts';
+import { STREAM_NAME, STREAM_NAME_WORDS } from './stream-name.ts';
 import { isHashKey } from './hash-keys.ts';
 import {
   type CreateStreamOptions,

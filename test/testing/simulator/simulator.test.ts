@@ -233,7 +233,7 @@ describe('simulator', () => {
   it('names the option that is wrong', async () => {
     const wrong: [options: unknown, message: string][] = [
       [{ port: -1 }, 'Expected `port` to be an integer from 0 to 65535, got `-1`'],
-      [{ accountId: '12' }, 'Expected `accountId` to be 12 digits, got `12`'],
+      [{ accountId: '12' }, "Expected `accountId` to be 12 digits, got `'12'`"],
       [{ limits: 'no' }, 'Expected `limits` to be true or false, got `no`'],
       [{ canned: { shards: 0 } }, 'Expected `canned.shards` to be an integer from 1 to 10000, got `0`'],
     ];

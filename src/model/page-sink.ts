@@ -1,0 +1,27 @@
+// Where a shard reader puts what it read: written by the fetching stage, kept by the delivering one.
+
+import type { EndReason } from './shard.ts';
+
+/** One reader, one sink. */
+export interface PageSink {
+  add(
+    data: Uint8Array,
+    partitionKey: string,
+    explicitHashKey: string | null,
+    sequenceNumber: string,
+    subSequenceNumber: number,
+    arrivalTime: number,
+    aggregated: boolean,
+  ): void;
+  beginPage(lagMs: number): void;
+  /** The page is complete: settles what was reserved for it and sends what is due. */
+  endPage(reservedUnits: number): void;
+  /** True while another page may be fetched. */
+  hasRoom(): boolean;
+  /** Resolves when `hasRoom` is true or the outbox was closed. */
+  whenRoom(): Promise<void>;
+  /** Sends the rest, then the end marker behind it. */
+  finish(reason: EndReason): void;
+  /** Drops what was not sent and sends the end marker; it will be fetched again by whoever reads the shard next. */
+  close(reason: EndReason): void;
+}
