@@ -234,7 +234,7 @@ describe('simulator', () => {
     const wrong: [options: unknown, message: string][] = [
       [{ port: -1 }, 'Expected `port` to be an integer from 0 to 65535, got `-1`'],
       [{ accountId: '12' }, "Expected `accountId` to be 12 digits, got `'12'`"],
-      [{ limits: 'no' }, 'Expected `limits` to be true or false, got `no`'],
+      [{ limits: 'no' }, "Expected `limits` to be true or false, got `'no'`"],
       [{ canned: { shards: 0 } }, 'Expected `canned.shards` to be an integer from 1 to 10000, got `0`'],
     ];
     for (const [options, message] of wrong) {
@@ -242,7 +242,7 @@ describe('simulator', () => {
       expect([error.code, error.message]).to.deep.equal(['ERR_INVALID_OPTION', message]);
     }
     expect((await failure(() => startSimulator({ prot: 1 } as SimulatorOptions))).message).to.contain(
-      '`prot`',
+      "'prot'",
     );
     await start();
     const fault = { operation: 'GetRecord', error: 'InternalFailure' } as unknown as Parameters<
