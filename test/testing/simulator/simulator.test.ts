@@ -249,7 +249,7 @@ describe('simulator', () => {
       Simulator['inject']
     >[0];
     expect((await failure(() => simulator.inject(fault))).message).to.match(
-      /^Expected `operation` to be one of /,
+      /^Expected `operation` to be 'CreateStream' or /,
     );
     expect((await failure(() => simulator.inject({}))).code).to.equal('ERR_INVALID_OPTION');
     expect((await failure(() => simulator.split('nope', SHARD_0))).code).to.equal('ERR_STREAM_NOT_FOUND');
