@@ -233,6 +233,8 @@ export type CoordinatorToReceiver =
   | { readonly type: 'host'; readonly host: HostId; readonly port: RawPort }
   | { readonly type: 'epoch'; readonly rows: readonly EpochRow[] }
   | { readonly type: 'hostGone'; readonly host: HostId }
+  /** Send what is acked so far, at once; answered by `flushed`. */
+  | { readonly type: 'flush'; readonly id: number }
   /** Finish what was received; answered by `drained`. */
   | { readonly type: 'drain' }
   /** The deadline passed: abort the handlers, give the rest back unhandled; answered by `drained`. */
@@ -250,6 +252,8 @@ export type ReceiverToCoordinator =
       /** Last received position per shard; a shard of which nothing came is missing. */
       readonly rows: readonly (readonly [shard: ShardIndex, epoch: number, received: Position])[];
     }
+  /** Behind the acks of that moment. */
+  | { readonly type: 'flushed'; readonly id: number }
   | { readonly type: 'drained'; readonly late: number };
 
 export type AckedRow = readonly [shard: ShardIndex, token: number, epoch: number, upTo: Position];
@@ -329,7 +333,6 @@ export type FetcherToCoordinator =
       readonly error: EncodedError;
     }
   | { readonly type: 'credentials?'; readonly id: number; readonly renew: boolean }
-  | { readonly type: 'log'; readonly record: LogRecord }
   | { readonly type: 'drained' };
 
 // ── the data port: fetch thread <-> receiver ───────────────────────────────────────────────────────────────────

@@ -10,6 +10,8 @@ import {
   type NamedSpec,
   type SpecOptions,
 } from '../model/specs.ts';
+import { systemTimers } from '../platform/timers.ts';
+import { boundedLeaseStore } from './bounded-lease-store.ts';
 import { createMemoryLeaseStore } from './memory-lease-store.ts';
 
 /** What the rows of one store are keyed by. */
@@ -47,12 +49,18 @@ const METHODS: Readonly<Record<keyof LeaseStore, true>> = {
   deleteShard: true,
 };
 
+/** Far longer than a store takes that is well, and shorter than a lease by default. */
+const CALL_LIMIT_MS = 5_000;
+
 /**
  * Returns the store with `open()` already called. Throws ERR_INVALID_OPTION where the spec names nothing usable, and
  * ERR_LEASE_STORE where a store was made but lacks methods, cannot be made or does not open.
  */
 export async function openLeaseStore(spec: CheckpointerSpec, scope: LeaseStoreScope): Promise<LeaseStore> {
-  const store = 'module' in spec ? await createFromModule(spec, scope) : createBuiltIn(spec);
+  const store =
+    'module' in spec
+      ? boundedLeaseStore(await createFromModule(spec, scope), CALL_LIMIT_MS, systemTimers)
+      : createBuiltIn(spec);
   try {
     await store.open();
   } catch (cause) {

@@ -35,6 +35,8 @@ export interface AssignmentsParts {
 export interface Assignments {
   readonly all: ReadonlyMap<string, Assignment>;
   byIndex(shard: ShardIndex): Assignment | undefined;
+  /** A stop began: nothing is given to a thread any more, whoever becomes ready. */
+  drain(): void;
   /** Gives the shard to a thread; without a ready one it waits for `hostReady`. */
   assign(lease: Lease): void;
   revoke(shardId: string, reason: EndReason): void;
@@ -55,6 +57,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
   const shardIds: string[] = [];
   const epochs: number[] = [];
   const settling = new Map<HostId, Settling>();
+  let draining = false;
   const receivers = Array.from({ length: parts.receivers }, (_, receiver) => receiver);
 
   const indexOf = (shardId: string): ShardIndex => {
@@ -75,7 +78,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
   const begin = (lease: Lease, from: Position, keepReceiver: number | null) => {
     const shard = indexOf(lease.shardId);
     const where = place(placed(), parts.readyHosts(), keepReceiver === null ? receivers : [keepReceiver]);
-    if (where === null) {
+    if (where === null || draining) {
       all.set(lease.shardId, {
         lease,
         shard,
@@ -105,6 +108,9 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       const shardId = shardIds[shard];
       return shardId === undefined ? undefined : all.get(shardId);
     },
+    drain() {
+      draining = true;
+    },
     assign(lease) {
       begin(lease, lease.from, null);
     },
@@ -119,6 +125,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       if (host !== null) parts.toHost(host, { type: 'revoke', shard, epoch, reason });
     },
     hostReady() {
+      if (draining) return;
       for (const { lease, host, from, receiver, shard } of all.values()) {
         const waitsForSettled = [...settling.values()].some(({ missing }) => missing.has(receiver));
         if (host === null && !waitsForSettled) begin(lease, from, epochs[shard] === 0 ? null : receiver);

@@ -8,6 +8,7 @@ import type { Position } from '../model/position.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fence } from '../platform/fence.ts';
 import { type Bell, createBell } from '../platform/bell.ts';
+import { pendingReplies } from '../platform/pending-replies.ts';
 import { settledWithin, type Timers } from '../platform/timers.ts';
 import type {
   CoordinatorConfig,
@@ -64,6 +65,7 @@ const TAKES_IN_FLIGHT = 32;
 const FETCHERS_DRAIN_MS = 1_000;
 const ABORT_MS = 1_000;
 const THREAD_END_MS = 300;
+const FLUSH_MS = 10_000;
 /** More deaths than this within ten seconds: the threads cannot live here, and starting more of them helps nobody. */
 const MAX_DEATHS = 20;
 const DEATH_WINDOW_MS = 10_000;
@@ -80,6 +82,7 @@ export class Coordinator {
   readonly #fetchersDrained: Draining = draining();
   readonly #receiversDrained: Draining = draining();
   readonly #announced = new WeakSet<Lease>();
+  readonly #flushes = pendingReplies<void>();
   readonly #bells: Bell[] = [];
   readonly #tickBell: Bell;
   #loops: Promise<void>[] = [];
@@ -189,6 +192,7 @@ export class Coordinator {
     for (const bell of this.#bells) bell.ring();
     this.#heartbeat.drain();
     this.#leases.drain();
+    this.#assignments.drain();
     const everyReceiver = (message: CoordinatorToReceiver) => {
       for (let receiver = 0; receiver < receivers; receiver += 1) toReceiver(receiver, message);
     };
@@ -226,6 +230,9 @@ export class Coordinator {
       case 'settled':
         this.#assignments.settled(receiver, message);
         break;
+      case 'flushed':
+        this.#flushes.settle(message.id, undefined, null);
+        break;
       case 'drained':
         this.#receiversDrained.drained(receiver, message.late);
         break;
@@ -236,6 +243,17 @@ export class Coordinator {
 
   /** Writes what is acked now instead of at the next interval. */
   async checkpoint(): Promise<void> {
+    const { timers, toReceiver, receivers } = this.#parts;
+    // What was acked a moment ago may still be in the receivers, which send their acks once a turn.
+    const flushed = Array.from({ length: receivers }, (_, receiver) =>
+      this.#flushes.ask((id) => toReceiver(receiver, { type: 'flush', id })),
+    );
+    if (!(await settledWithin(timers, Promise.all(flushed), FLUSH_MS))) {
+      throw new ShardpoolError(
+        'ERR_TIMEOUT',
+        `A handler has blocked its thread for more than ${FLUSH_MS} ms`,
+      );
+    }
     const failure = await this.#leases.flush();
     if (failure !== null) throw failure;
   }
@@ -350,7 +368,7 @@ export class Coordinator {
   }
 
   #fromFetcher(host: HostId, message: FetcherToCoordinator): void {
-    const { emit, credentials, log } = this.#parts;
+    const { emit, credentials } = this.#parts;
     switch (message.type) {
       case 'ready':
         this.#assignments.hostReady();
@@ -389,9 +407,6 @@ export class Coordinator {
               error: encodeError(error),
             }),
         );
-        break;
-      case 'log':
-        log(message.record.message, message.record.fields);
         break;
       case 'drained':
         this.#fetchersDrained.drained(host, 0);

@@ -73,13 +73,22 @@ export function seedRows(
   listing: readonly Shard[],
   startSetIds: Iterable<string>,
   start: Position,
+  rows: readonly ShardRow[] = [],
 ): ShardSeed[] {
   const lineage = buildLineage(listing);
   const startSet = new Set(startSetIds);
   const ancestors = lineage.ancestors(startSet);
   const descendants = lineage.descendants(startSet);
 
+  // What is read here or was, not only counted as done. Its children continue it, also when the start set tells nothing
+  // any more, because its own shards have left the listing.
+  const read = new Set(
+    rows.filter(({ token, position }) => token > 0 || position !== SHARD_END).map(({ shardId }) => shardId),
+  );
+  const continues = (shardId: string) => lineage.parents(shardId).some((parent) => read.has(parent));
+
   const positionOf = (shard: Shard): Position => {
+    if (continues(shard.shardId)) return TRIM_HORIZON;
     // Open at the start: begins there. This comes first because a start set may hold a parent and its child, where the
     // one was closed and the other opened at the very moment of the start.
     if (startSet.has(shard.shardId)) return start;
@@ -94,11 +103,14 @@ export function seedRows(
     return shard.endingSequenceNumber === null ? start : SHARD_END;
   };
 
-  return Array.from(lineage.shards.values(), (shard) => ({
-    shardId: shard.shardId,
-    parents: lineage.parents(shard.shardId).filter((parent) => lineage.shards.has(parent)),
-    position: positionOf(shard),
-  }));
+  // Parents come first, so a chain of new shards is followed to its end.
+  return Array.from(lineage.shards.values(), (shard) => {
+    const { shardId } = shard;
+    const position = positionOf(shard);
+    if (position === TRIM_HORIZON && continues(shardId)) read.add(shardId);
+    const parents = lineage.parents(shardId).filter((parent) => lineage.shards.has(parent));
+    return { shardId, parents, position };
+  });
 }
 
 /**

@@ -79,6 +79,8 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
   const slots = new Set(Array.from({ length: hostSlots(parts.threads) }, (_, slot) => slot));
   const starting = new Map<HostId, { resolve: () => void; reject: (error: unknown) => void }>();
   let destroying = false;
+  /** Threads that wait for a slot: those of the dead are free once every receiver has settled. */
+  let owed = 0;
 
   const startHost = (): Promise<void> => {
     const slot = slots.values().next();
@@ -152,10 +154,15 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
       for (const { control } of hosts.values()) control.post(message);
     },
     replace() {
-      startHost().catch(parts.onError);
+      if (slots.size === 0) owed += 1;
+      // One that dies before it is ready is reported by `onDeath`, as any other.
+      else startHost().catch(() => undefined);
     },
     forget(host) {
       slots.add(host);
+      if (owed === 0 || destroying) return;
+      owed -= 1;
+      this.replace();
     },
     kill: (host) => hosts.get(host)?.kill.abort(),
     async destroy(graceMs) {

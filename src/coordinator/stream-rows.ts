@@ -63,6 +63,7 @@ export async function ensureRows(
             listing.shards,
             startSet.shards.map(({ shardId }) => shardId),
             start,
+            rows,
           ),
         );
   const created: string[] = [];

@@ -131,16 +131,17 @@ class PackingOutbox implements PageSink {
     );
   }
 
-  endPage(reservedUnits: number): void {
+  endPage(reservedUnits: number): number {
     const { budget } = this.#parts;
     if (this.#phase.name === 'closed') {
       budget.settle(reservedUnits, 0, 0);
-      return;
+      return 0;
     }
     const added = this.#pending.takeAdded();
     budget.settle(reservedUnits, added.units, added.records);
     this.#armWait();
     this.#send();
+    return added.units;
   }
 
   hasRoom(): boolean {

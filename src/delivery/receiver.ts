@@ -97,6 +97,10 @@ export class Receiver {
         }
         break;
       }
+      case 'flush':
+        this.#flush();
+        this.#parts.link.post({ type: 'flushed', id: message.id });
+        break;
       case 'drain':
         this.#draining = true;
         this.#lookDrained();

@@ -144,9 +144,9 @@ class PackedRecord implements StreamRecord {
     const builder = new BatchBuilder();
     builder.add(
       this.data,
-      this.partitionKey,
-      this.explicitHashKey,
-      this.sequenceNumber,
+      ownText(this.partitionKey),
+      this.explicitHashKey === null ? null : ownText(this.explicitHashKey),
+      ownText(this.sequenceNumber),
       this.subSequenceNumber,
       this.#columns.arrivalMs(this.#i),
       this.aggregated,
@@ -168,4 +168,9 @@ class PackedRecord implements StreamRecord {
       bytes: this.data.length,
     };
   }
+}
+
+/** A part cut out of a long string keeps all of that in memory; this one does not. */
+function ownText(text: string): string {
+  return Buffer.from(text, 'utf16le').toString('utf16le');
 }

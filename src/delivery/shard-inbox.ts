@@ -96,10 +96,6 @@ export class ShardInbox {
     return this.#queue.length === 0 && !this.busy && !reading;
   }
 
-  *queued(): IterableIterator<InboxItem> {
-    yield* this.#queue;
-  }
-
   #revoke(epoch: number): InboxItem[] {
     this.#revoked = Math.max(this.#revoked, epoch);
     for (const known of this.#rows.keys()) if (known <= epoch) this.#rows.delete(known);

@@ -1,7 +1,7 @@
 // Waits for room in the shared byte budget, first come first served within this thread.
 //
 // Who cannot have what its page may need goes on with the least amount, but only one read of the thread at a time: so a
-// shard whose handler hangs cannot keep the others from reading, and the budget is overdrawn by one page per thread.
+// shard whose handler hangs cannot keep the others from reading, and such reads overdraw by one page per thread.
 
 import type { BudgetTaker } from '../platform/byte-budget.ts';
 import { budgetUnits } from '../platform/byte-budget.ts';
@@ -40,7 +40,9 @@ export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
 
   const attempt = (wanted: number): Reservation | null => {
     const units = Math.min(wanted, budget.totalUnits);
-    if (budget.tryReserve(units)) return { units, done: () => undefined };
+    // While a short read goes on, that is what the next one waits for: holding the ticket meanwhile would keep every other
+    // thread from reading.
+    if (budget.tryReserve(units, !shortRead)) return { units, done: () => undefined };
     if (shortRead || units <= LEAST_UNITS || !budget.tryReserve(LEAST_UNITS)) return null;
     shortRead = true;
     const done = () => {

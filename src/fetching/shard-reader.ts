@@ -10,7 +10,7 @@ import { isBefore, type Position, sequencePosition } from '../model/position.ts'
 import type { PageSink } from '../model/page-sink.ts';
 import type { ChildShard, EndReason, ShardState } from '../model/shard.ts';
 import { backoffDelayMs } from '../platform/backoff.ts';
-import { budgetUnits } from '../platform/byte-budget.ts';
+import { BUDGET_UNIT_BYTES, budgetUnits } from '../platform/byte-budget.ts';
 import type { Clock } from '../platform/clock.ts';
 import { delay, type Timers } from '../platform/timers.ts';
 import type { BudgetGate, Reservation } from './budget-gate.ts';
@@ -164,9 +164,10 @@ export class ShardReader {
   }
 
   /** The sink knows what of the reservation was used, also when it is closed already. */
-  #settle(reservation: Reservation): void {
-    this.#parts.sink.endPage(reservation.units);
+  #settle(reservation: Reservation): number {
+    const units = this.#parts.sink.endPage(reservation.units);
     reservation.done();
+    return units;
   }
 
   #take(page: Page, reservation: Reservation): void {
@@ -174,8 +175,9 @@ export class ShardReader {
     this.#lagMs = page.lagMs;
     sink.beginPage(page.lagMs);
     this.#deaggregate(page);
-    this.#settle(reservation);
-    this.#estimate.page(page.slab.byteLength, page.lagMs, clock.monotonic());
+    // Small records cost more than their data.
+    const bytes = this.#settle(reservation) * BUDGET_UNIT_BYTES;
+    this.#estimate.page(bytes, page.lagMs, clock.monotonic());
     schedule.page(page.count, page.slab.byteLength, page.lagMs, clock.monotonic());
     this.#iterator = page.nextIterator;
     if (page.nextIterator === null) {

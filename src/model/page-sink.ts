@@ -14,8 +14,8 @@ export interface PageSink {
     aggregated: boolean,
   ): void;
   beginPage(lagMs: number): void;
-  /** The page is complete: settles what was reserved for it and sends what is due. */
-  endPage(reservedUnits: number): void;
+  /** The page is complete: settles what was reserved for it, sends what is due, and returns the units that it took. */
+  endPage(reservedUnits: number): number;
   /** True while another page may be fetched. */
   hasRoom(): boolean;
   /** Resolves when `hasRoom` is true or the outbox was closed. */

@@ -34,8 +34,11 @@ export function createBudgetMemory(bytes: number, records: number, threads: numb
 /** The side of one fetch thread. */
 export interface BudgetTaker {
   readonly totalUnits: number;
-  /** Takes `units` if they are free, or if the whole budget is: what is larger than the budget passes alone. */
-  tryReserve(units: number): boolean;
+  /**
+   * Takes `units` if they are free, or if the whole budget is: what is larger than the budget passes alone. Without success it
+   * claims the ticket, unless told that something else is waited for than room.
+   */
+  tryReserve(units: number, claimTicket?: boolean): boolean;
   /** Corrects a reservation to what was really needed; more than reserved overdraws, by one page at most. */
   settle(reserved: number, units: number, records: number): void;
   /** Gives back what will never be sent. */
@@ -73,11 +76,11 @@ export function budgetTaker(memory: SharedArrayBuffer, thread: number): BudgetTa
 
   return {
     totalUnits: Atomics.load(cells, TOTAL),
-    tryReserve(units) {
+    tryReserve(units, claimTicket = true) {
       if (attempt(units)) return true;
       // Once more after the flag is up: a release in between has not seen the flag and would wake nobody.
       Atomics.store(cells, base + STARVING, 1);
-      Atomics.compareExchange(cells, TICKET, NO_TICKET, mine);
+      if (claimTicket) Atomics.compareExchange(cells, TICKET, NO_TICKET, mine);
       return attempt(units);
     },
     settle: (reserved, units, records) => change(units - reserved, records),

@@ -36,12 +36,13 @@ describe('openLeaseStore', () => {
         import { createMemoryLeaseStore } from ${JSON.stringify(MEMORY)};
         ${declared} async (options, scope) => {
           const store = createMemoryLeaseStore();
-          let opened = 0;
-          return { ...store, open: async () => { opened += 1; }, seen: () => ({ options, scope, opened }) };
+          const seen = { options, scope, opened: 0 };
+          globalThis.seenByStore = seen;
+          return { ...store, open: async () => { seen.opened += 1; } };
         };`;
-      const store = await openLeaseStore({ module: moduleOf(source), options: { url: 'x' } }, SCOPE);
-      const { seen } = store as unknown as { seen: () => unknown };
-      expect(seen()).to.deep.equal({ options: { url: 'x' }, scope: SCOPE, opened: 1 });
+      await openLeaseStore({ module: moduleOf(source), options: { url: 'x' } }, SCOPE);
+      const { seenByStore } = globalThis as unknown as { seenByStore: unknown };
+      expect(seenByStore).to.deep.equal({ options: { url: 'x' }, scope: SCOPE, opened: 1 });
     });
   }
 

@@ -264,4 +264,17 @@ describe('assignments, death of a thread', () => {
     world.settle(0, [[0, 1, at(5)]]);
     expect(world.readers('a')).to.have.length(1);
   });
+
+  it('gives nothing to a thread any more once a stop began, whoever becomes ready', () => {
+    const world = new World([0]);
+    world.assign('a', 1, at(1));
+    world.die(0);
+    world.assignments.drain();
+    world.ready = [1];
+    world.settle(0, []);
+    world.assignments.hostReady();
+    world.assign('b', 1, at(1));
+    expect(world.order.filter((each) => each.includes('assign'))).to.deep.equal(['host 0: assign']);
+    expect(world.assignments.all.get('b')?.host).to.equal(null);
+  });
 });

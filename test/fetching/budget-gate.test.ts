@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { budgetGate } from '../../src/fetching/budget-gate.ts';
-import type { BudgetTaker } from '../../src/platform/byte-budget.ts';
+import { type BudgetTaker, budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
 import { createVirtualTime } from '../fakes/virtual-time.ts';
 
 function setUp() {
@@ -121,5 +121,25 @@ describe('budget gate', () => {
     await time.advance(0);
     expect(served).to.deep.equal(['second']);
     expect(state.free).to.equal(36);
+  });
+
+  it('does not hold the ticket while it waits for its own short read: other threads go on', async () => {
+    const memory = createBudgetMemory(256 * 1024, 1_000, 2);
+    const time = createVirtualTime();
+    const gate = budgetGate(budgetTaker(memory, 0), time.timers);
+    const other = budgetTaker(memory, 1);
+    const held = budgetTaker(memory, 1);
+    expect(held.tryReserve(100)).to.equal(true);
+    const { signal } = new AbortController();
+    const short = await gate.reserve(200, signal);
+    expect(short?.units).to.equal(64);
+    const waiting = gate.reserve(200, signal);
+    await time.advance(500);
+    expect(other.tryReserve(64)).to.equal(true);
+    short?.done();
+    expect(await Promise.race([waiting, time.advance(1).then(() => null)])).to.equal(null);
+    other.giveBack(64, 0);
+    await time.advance(200);
+    (await waiting)?.done();
   });
 });

@@ -49,7 +49,10 @@ describe('fetch host', () => {
         return {
           add: (_data, _key, _hashKey, sequenceNumber) => opened.records.push(sequenceNumber),
           beginPage: () => undefined,
-          endPage: (reserved) => budget.settle(reserved, 0, 0),
+          endPage: (reserved) => {
+            budget.settle(reserved, 0, 0);
+            return 0;
+          },
           hasRoom: () => true,
           whenRoom: () => Promise.resolve(),
           finish: end,

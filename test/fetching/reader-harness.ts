@@ -53,7 +53,10 @@ export class ReaderHarness {
       },
       beginPage: () => undefined,
       // A handler that is done at once: nothing stays in the budget.
-      endPage: (reserved) => budget.settle(reserved, 0, 0),
+      endPage: (reserved) => {
+        budget.settle(reserved, 0, 0);
+        return 0;
+      },
       hasRoom: () => this.room === null,
       whenRoom: () => this.room?.promise ?? Promise.resolve(),
       finish: (reason) => this.finishes.push(reason),
