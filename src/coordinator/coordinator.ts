@@ -27,6 +27,7 @@ import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { createLeaseTable, type Lease, type LeaseTable } from './lease-table.ts';
 import { eligible } from './lineage.ts';
 import type { FetchPool, FetchPoolParts } from './pool.ts';
+import { shutDown, type ShutDownOutcome } from './shutdown.ts';
 import { createStatusBoard } from './status-board.ts';
 import { ensureApp, ensureRows } from './stream-rows.ts';
 import { ensureStream } from './stream-setup.ts';
@@ -62,9 +63,6 @@ const POOL_START_MS = 30_000;
 const PING_INTERVAL_MS = 1_000;
 const FULL_READ_INTERVAL_MS = 10_000;
 const TAKES_IN_FLIGHT = 32;
-const FETCHERS_DRAIN_MS = 1_000;
-const ABORT_MS = 1_000;
-const THREAD_END_MS = 300;
 const FLUSH_MS = 10_000;
 /** More deaths than this within ten seconds: the threads cannot live here, and starting more of them helps nobody. */
 const MAX_DEATHS = 20;
@@ -185,38 +183,20 @@ export class Coordinator {
   }
 
   /** Drains, writes the last positions, gives the leases back and ends the threads. Returns where each shard stands. */
-  async stop(drainMs: number): Promise<{ late: number; positions: (readonly [string, Position])[] }> {
-    const { clock, timers, toReceiver, receivers, store, api } = this.#parts;
-    const deadline = clock.monotonic() + drainMs;
+  async stop(drainMs: number): Promise<ShutDownOutcome> {
     this.#stopping.abort();
     for (const bell of this.#bells) bell.ring();
-    this.#heartbeat.drain();
-    this.#leases.drain();
-    this.#assignments.drain();
-    const everyReceiver = (message: CoordinatorToReceiver) => {
-      for (let receiver = 0; receiver < receivers; receiver += 1) toReceiver(receiver, message);
-    };
-    this.#fetchersDrained.expect(this.#pool.ready);
-    this.#pool.broadcast({ type: 'drain' });
-    await settledWithin(timers, this.#fetchersDrained.done, Math.min(FETCHERS_DRAIN_MS, drainMs));
-    this.#receiversDrained.expect(Array.from({ length: receivers }, (_, receiver) => receiver));
-    everyReceiver({ type: 'drain' });
-    const left = Math.max(0, deadline - clock.monotonic());
-    if (!(await settledWithin(timers, this.#receiversDrained.done, left))) {
-      everyReceiver({ type: 'abort' });
-      await settledWithin(timers, this.#receiversDrained.done, ABORT_MS);
-    }
-    await Promise.all([this.#topology.stop(), ...this.#loops]);
-    const positions = [...this.#leases.held.values()].map(({ shardId, acked }) => [shardId, acked] as const);
-    await this.#leases.releaseAll();
-    // After the release: a session that ends first would let others take what it still writes.
-    await this.#heartbeat.stop();
-    this.#pool.broadcast({ type: 'end' });
-    await this.#pool.destroy(THREAD_END_MS);
-    everyReceiver({ type: 'end' });
-    await store.close();
-    api.close();
-    return { late: this.#receiversDrained.late, positions };
+    return shutDown({
+      ...this.#parts,
+      drainMs,
+      pool: this.#pool,
+      leases: this.#leases,
+      assignments: this.#assignments,
+      heartbeat: this.#heartbeat,
+      fetchersDrained: this.#fetchersDrained,
+      receiversDrained: this.#receiversDrained,
+      loopsEnded: Promise.all([this.#topology.stop(), ...this.#loops]),
+    });
   }
 
   fromReceiver(receiver: number, message: ReceiverToCoordinator): void {

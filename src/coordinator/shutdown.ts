@@ -1,0 +1,78 @@
+// The end of a coordinator, step by step: drain, abort what is late, write and give back, end the threads.
+
+import type { KinesisApi } from '../kinesis/api.ts';
+import type { LeaseStore } from '../model/lease-store.ts';
+import type { Position } from '../model/position.ts';
+import type { Clock } from '../platform/clock.ts';
+import { settledWithin, type Timers } from '../platform/timers.ts';
+import type { CoordinatorToReceiver } from '../protocol.ts';
+import type { Assignments } from './assignments.ts';
+import type { Draining } from './draining.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import type { LeaseTable } from './lease-table.ts';
+import type { FetchPool } from './pool.ts';
+
+export interface ShutDownParts {
+  readonly drainMs: number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly pool: FetchPool;
+  readonly leases: LeaseTable;
+  readonly assignments: Pick<Assignments, 'drain'>;
+  readonly heartbeat: Heartbeat;
+  readonly fetchersDrained: Draining;
+  readonly receiversDrained: Draining;
+  /** The coordinator's own loops, which were told to end. */
+  readonly loopsEnded: Promise<unknown>;
+  readonly receivers: number;
+  readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
+  readonly store: Pick<LeaseStore, 'close'>;
+  readonly api: Pick<KinesisApi, 'close'>;
+}
+
+export interface ShutDownOutcome {
+  /** Handler calls that had not ended at the deadline. */
+  readonly late: number;
+  /** Where each lease that was held stands. */
+  readonly positions: readonly (readonly [shardId: string, position: Position])[];
+}
+
+/** Fetch threads only drop what they hold: one that does not answer is hung, and is ended below. */
+const FETCHERS_DRAIN_MS = 1_000;
+const ABORT_MS = 1_000;
+const THREAD_END_MS = 300;
+
+export async function shutDown(parts: ShutDownParts): Promise<ShutDownOutcome> {
+  const { drainMs, clock, timers, pool, leases, heartbeat, fetchersDrained, receiversDrained } = parts;
+  const deadline = clock.monotonic() + drainMs;
+  const receivers = Array.from({ length: parts.receivers }, (_, receiver) => receiver);
+  const everyReceiver = (message: CoordinatorToReceiver) => {
+    for (const receiver of receivers) parts.toReceiver(receiver, message);
+  };
+
+  heartbeat.drain();
+  leases.drain();
+  parts.assignments.drain();
+  fetchersDrained.expect(pool.ready);
+  pool.broadcast({ type: 'drain' });
+  await settledWithin(timers, fetchersDrained.done, Math.min(FETCHERS_DRAIN_MS, drainMs));
+
+  receiversDrained.expect(receivers);
+  everyReceiver({ type: 'drain' });
+  if (!(await settledWithin(timers, receiversDrained.done, Math.max(0, deadline - clock.monotonic())))) {
+    everyReceiver({ type: 'abort' });
+    await settledWithin(timers, receiversDrained.done, ABORT_MS);
+  }
+
+  await parts.loopsEnded;
+  const positions = Array.from(leases.held.values(), ({ shardId, acked }) => [shardId, acked] as const);
+  await leases.releaseAll();
+  // After the release: a session that ends first would let others take what it still writes.
+  await heartbeat.stop();
+  pool.broadcast({ type: 'end' });
+  await pool.destroy(THREAD_END_MS);
+  everyReceiver({ type: 'end' });
+  await parts.store.close();
+  parts.api.close();
+  return { late: receiversDrained.late, positions };
+}
