@@ -221,18 +221,6 @@ describe('seedRows', () => {
 });
 
 describe('newRows', () => {
-  it('a new shard whose parent is read here continues it, though the start set tells nothing any more', () => {
-    // A was counted as done at the start. C opened and closed while nobody looked.
-    const rows = [
-      { shardId: 'a', parents: [], position: SHARD_END, owner: null, token: 0, handOffTo: null },
-      { shardId: 'p', parents: [], position: TRIM_HORIZON, owner: 's', token: 3, handOffTo: null },
-    ];
-    const listing = listingOf('a! p! c<p! d<c e<c x<a!');
-    const seeds = new Map(seedRows(listing, [], START, rows).map((seed) => [seed.shardId, seed.position]));
-    for (const shardId of ['c', 'd', 'e']) expect(seeds.get(shardId), shardId).to.equal(TRIM_HORIZON);
-    expect(seeds.get('x')).to.equal(SHARD_END);
-  });
-
   const cases: readonly { title: string; listing: string; rows: string; expected: string }[] = [
     { title: 'nothing new', listing: 'a b', rows: 'a=start b=middle', expected: '' },
     { title: 'a child', listing: 'a! b<a', rows: 'a=middle', expected: 'b<a=horizon' },
@@ -272,18 +260,6 @@ describe('newRows', () => {
 });
 
 describe('eligible', () => {
-  it('a new shard whose parent is read here continues it, though the start set tells nothing any more', () => {
-    // A was counted as done at the start. C opened and closed while nobody looked.
-    const rows = [
-      { shardId: 'a', parents: [], position: SHARD_END, owner: null, token: 0, handOffTo: null },
-      { shardId: 'p', parents: [], position: TRIM_HORIZON, owner: 's', token: 3, handOffTo: null },
-    ];
-    const listing = listingOf('a! p! c<p! d<c e<c x<a!');
-    const seeds = new Map(seedRows(listing, [], START, rows).map((seed) => [seed.shardId, seed.position]));
-    for (const shardId of ['c', 'd', 'e']) expect(seeds.get(shardId), shardId).to.equal(TRIM_HORIZON);
-    expect(seeds.get('x')).to.equal(SHARD_END);
-  });
-
   const cases: readonly {
     title: string;
     listing: string;
