@@ -5,6 +5,7 @@ import { KinesisError } from '../kinesis/errors.ts';
 import { decodeError, encodeError, ShardpoolError } from '../model/errors.ts';
 import type { FullRead, LeaseStore } from '../model/lease-store.ts';
 import type { Position } from '../model/position.ts';
+import { parentsOf } from '../model/shard.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fence } from '../platform/fence.ts';
 import { type Bell, createBell } from '../platform/bell.ts';
@@ -336,7 +337,9 @@ export class Coordinator {
   #shardDone({ shardId, stored: position }: Lease): void {
     this.#assignments.revoke(shardId, 'shard-end');
     this.#parts.emit({ name: 'shard:end', shardId, reason: 'shard-end', position });
-    // Its children may be eligible now.
+    // Its children may be eligible now, or not even listed yet.
+    const hasChildren = this.#listing.shards.some((shard) => parentsOf(shard).includes(shardId));
+    if (!hasChildren) this.#topology.refresh([]);
     this.#tickBell.ring();
   }
 
@@ -362,10 +365,9 @@ export class Coordinator {
         break;
       }
       case 'shardEnd':
-        // The page names the children, and the listing knows the rest of them: look at once.
-        if (this.#shardIdOf(message) !== null) {
-          this.#topology.refresh(message.children.map(({ shardId }) => shardId));
-        }
+        // The page names the children, and the listing knows the rest of them: look at once. Also when the shard is not
+        // assigned any more: the ack of its end comes over another port and may have overtaken this message.
+        this.#topology.refresh(message.children.map(({ shardId }) => shardId));
         break;
       case 'shardRetry': {
         const shardId = this.#shardIdOf(message);
