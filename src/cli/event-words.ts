@@ -16,13 +16,13 @@ export const EVENT_WORDS: Words = {
     `shard ${shardId} starts at ${at(position)} on fetch thread ${thread}`,
   'shard:end': ({ shardId, reason, position }) => `shard ${shardId} ends (${reason}) at ${at(position)}`,
   'shard:retry': ({ shardId, error, attempt, delayMs }) =>
-    `shard ${shardId} is read again in ${delayMs} ms (attempt ${attempt} failed: ${error.message})`,
+    `shard ${shardId} is read again in ${Math.round(delayMs)} ms (attempt ${attempt} failed: ${error.message})`,
   'topology:changed': ({ open, closed, added }) =>
     `shards: ${open} open, ${closed} closed${added.length === 0 ? '' : `; new: ${added.join(', ')}`}`,
   'topology:retry': ({ error, attempt, delayMs }) =>
-    `the shards are listed again in ${delayMs} ms (attempt ${attempt} failed: ${error.message})`,
+    `the shards are listed again in ${Math.round(delayMs)} ms (attempt ${attempt} failed: ${error.message})`,
   'handler:failed': ({ shardId, error, attempt, delayMs, records }) =>
-    `the handler failed with ${records} records of shard ${shardId}, again in ${delayMs} ms (attempt ${attempt}: ${error.message})`,
+    `the handler failed with ${records} records of shard ${shardId}, again in ${Math.round(delayMs)} ms (attempt ${attempt}: ${error.message})`,
   'lease:lost': ({ shardId, cause }) => `the lease of shard ${shardId} is lost (${cause})`,
   'session:lost': ({ cause }) => `the session is lost and begins anew (${cause})`,
   'thread:died': ({ kind, thread, error, shards }) =>

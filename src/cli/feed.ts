@@ -30,5 +30,8 @@ export async function feed(
 }
 
 function toRecord(n: number, at: string): { data: Uint8Array; partitionKey: string } {
-  return { data: Buffer.from(JSON.stringify({ n, at })), partitionKey: `customer-${n % KEYS}` };
+  return {
+    data: Buffer.from(JSON.stringify({ n, at, total: 5 + ((n * 7) % 95) })),
+    partitionKey: `customer-${n % KEYS}`,
+  };
 }

@@ -73,6 +73,7 @@ function startThread(
   /** The thread said that it ends: its exit is no death. */
   let endsItself = false;
   let reported = false;
+  let isReady = false;
   const died = (error: ShardpoolError) => {
     if (endsItself || reported || isEnding()) return;
     parts.emit({ name: 'thread:died', kind: 'handler', thread, error: encodeError(error), shards: [] });
@@ -80,13 +81,15 @@ function startThread(
   };
   const failed = (error: unknown) => {
     ready.reject(error);
-    if (isEnding() || reported) return;
+    // Until it is ready, whoever waits for that gets the error.
+    const first = !reported;
     reported = true;
-    parts.onFatal(error);
+    if (first && isReady && !isEnding()) parts.onFatal(error);
   };
   worker.on('message', (message: HandlerThreadToMain) => {
     switch (message.type) {
       case 'ready':
+        isReady = true;
         ready.resolve();
         break;
       case 'event':

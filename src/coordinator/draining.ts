@@ -9,7 +9,7 @@ export interface Draining {
   gone(who: number): void;
   /** Resolves once all that were expected have answered. */
   readonly done: Promise<void>;
-  /** How many handlers had not finished, over all answers. */
+  /** How many handlers had not finished, over all answers; at least one for each that is still expected. */
   readonly late: number;
 }
 
@@ -37,7 +37,8 @@ export function draining(): Draining {
     gone,
     done: finished.promise,
     get late() {
-      return late;
+      // Who has not answered is in a call that has not given its thread back.
+      return late + (expected?.filter((who) => !answered.has(who)).length ?? 0);
     },
   };
 }

@@ -64,6 +64,12 @@ export class RecordBatch implements Batch {
     return sequencePosition(this.#columns.sequenceNumber(index), this.#columns.subSequenceNumber(index));
   }
 
+  /** For console.log and the like: the fields are getters, which they do not show. */
+  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
+    const { shardId, stream, token, length, bytes, lagMs } = this;
+    return { shardId, stream, token, length, bytes, lagMs };
+  }
+
   // By hand: a generator costs more than the rest of the record.
   [Symbol.iterator](): Iterator<StreamRecord> {
     let i = 0;
@@ -152,6 +158,10 @@ class PackedRecord implements StreamRecord {
       this.aggregated,
     );
     return new PackedRecord(new PackedColumns(builder.seal(0, 0, 0, null)), 0, this.#origin);
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
+    return this.toJSON();
   }
 
   /** Plain data for logs and JSON; the value is not decoded for it. */

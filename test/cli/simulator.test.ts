@@ -9,7 +9,7 @@ import { cli, type Cli, killAll, PACKAGE, script } from './cli-process.ts';
 
 const EXAMPLES = ['print-orders.mjs', 'for-await.mjs', 'handler-threads.mjs'] as const;
 const example = (name: (typeof EXAMPLES)[number]) => fileURLToPath(new URL(`examples/${name}`, PACKAGE));
-const ORDER = /customer-\d \{"n":\d+,"at":"[^"]+"\}$/;
+const ORDER = /customer-\d \{"n":\d+,"at":"[^"]+","total":\d+\}$/;
 
 async function exportsOf(simulator: Cli): Promise<Record<string, string>> {
   await simulator.line(/^export AWS_SECRET_ACCESS_KEY=/);

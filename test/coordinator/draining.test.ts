@@ -39,4 +39,13 @@ describe('draining', () => {
     nobody.expect([]);
     expect(await isDone(nobody)).to.equal(true);
   });
+
+  it('counts who has not answered as late: a handler that blocks its thread cannot say so', () => {
+    const waiting = draining();
+    waiting.expect([0, 1]);
+    waiting.drained(0, 0);
+    expect(waiting.late).to.equal(1);
+    waiting.drained(1, 2);
+    expect(waiting.late).to.equal(2);
+  });
 });
