@@ -4,7 +4,8 @@ import { AwsError } from './aws-error.ts';
 import type { Clock } from './clock.ts';
 import type { Fields } from './fields.ts';
 import type { RateLimits } from './limits.ts';
-import type { ShardState, Stream } from './stream.ts';
+import { nameInArn } from './stream-name.ts';
+import type { ShardState, Stream, StreamStatus } from './stream.ts';
 
 export interface AccountConfig {
   readonly region: string;
@@ -15,6 +16,7 @@ export interface AccountConfig {
 
 const NAME_PATTERN = /^[a-zA-Z0-9_.-]+$/;
 const ARN_PATTERN = /^arn:aws.*:kinesis:.*:\d{12}:stream\/\S+$/;
+export const ARN = { min: 1, max: 2048, pattern: ARN_PATTERN } as const;
 export const STREAM_NAME = { min: 1, max: 128, pattern: NAME_PATTERN } as const;
 export const SHARD_ID = { min: 1, max: 128, pattern: NAME_PATTERN } as const;
 
@@ -46,6 +48,8 @@ export class Account {
     const now = this.clock.now();
     if (stream.isGone(now)) {
       this.#streams.delete(name);
+      // Another stream of that name begins with full buckets.
+      this.limits?.forget(name);
       return null;
     }
     stream.settle(now);
@@ -73,9 +77,10 @@ export class Account {
     );
   }
 
+  /** A shard that can still be read, or the ResourceNotFoundException of AWS. */
   shard(stream: Stream, shardId: string): ShardState {
     const shard = stream.shard(shardId);
-    if (shard !== null) return shard;
+    if (shard !== null && stream.isRetained(shard, this.clock.now())) return shard;
     const { accountId } = this.config;
     throw new AwsError(
       'ResourceNotFoundException',
@@ -86,6 +91,11 @@ export class Account {
   /** All names in order. */
   names(): string[] {
     return [...this.#streams.keys()].filter((name) => this.find(name) !== null).sort();
+  }
+
+  /** How many streams are in one of those states now. */
+  countIn(...statuses: readonly StreamStatus[]): number {
+    return this.names().filter((name) => statuses.includes(this.stream(name).status)).length;
   }
 
   #notFound(name: string): never {
@@ -99,8 +109,8 @@ export class Account {
 /** The name of the stream that a request is about, from StreamName, StreamARN or both; null when it has neither. */
 export function optionalStreamName(fields: Fields): string | null {
   const name = fields.text('StreamName', STREAM_NAME);
-  const arn = fields.text('StreamARN', { min: 1, max: 2048, pattern: ARN_PATTERN });
-  const arnName = arn === null ? null : arn.slice(arn.indexOf('/') + 1);
+  const arn = fields.text('StreamARN', ARN);
+  const arnName = arn === null ? null : nameInArn(arn);
   if (name !== null && arnName !== null && name !== arnName) {
     throw new AwsError(
       'InvalidArgumentException',

@@ -14,42 +14,44 @@ export interface CallCounts {
   readonly served: number;
   /** Answered with an error. */
   readonly refused: number;
+  /** Not answered as a whole, because of a scripted fault: reset, stalled, cut short, or answered with nonsense. */
+  readonly broken: number;
   /** The refused ones by the type of their error. */
   readonly errors: Readonly<Record<string, number>>;
 }
 
+export type CallOutcome =
+  | { readonly type: 'served' | 'broken' }
+  | { readonly type: 'refused'; readonly error: string };
+
 interface Row {
   readonly operation: string;
   readonly target: Target;
-  readonly error: string | null;
+  readonly outcome: CallOutcome;
   count: number;
 }
 
 export class CallCounter {
   readonly #rows = new Map<string, Row>();
 
-  count(operation: string, target: Target, error: string | null): void {
-    const key = `${operation}/${target.stream ?? ''}/${target.shardId ?? ''}/${error ?? ''}`;
+  count(operation: string, target: Target, outcome: CallOutcome): void {
+    const what = outcome.type === 'refused' ? outcome.error : outcome.type;
+    const key = `${operation}/${target.stream ?? ''}/${target.shardId ?? ''}/${what}`;
     const row = this.#rows.get(key);
-    if (row === undefined) this.#rows.set(key, { operation, target, error, count: 1 });
+    if (row === undefined) this.#rows.set(key, { operation, target, outcome, count: 1 });
     else row.count += 1;
   }
 
   read(filter: CallFilter): CallCounts {
     const errors: Record<string, number> = {};
-    let served = 0;
-    let refused = 0;
-    for (const { operation, target, error, count } of this.#rows.values()) {
+    const counts = { served: 0, refused: 0, broken: 0 };
+    for (const { operation, target, outcome, count } of this.#rows.values()) {
       if (filter.operation !== undefined && filter.operation !== operation) continue;
       if (filter.stream !== undefined && filter.stream !== target.stream) continue;
       if (filter.shardId !== undefined && filter.shardId !== target.shardId) continue;
-      if (error === null) {
-        served += count;
-      } else {
-        refused += count;
-        errors[error] = (errors[error] ?? 0) + count;
-      }
+      counts[outcome.type] += count;
+      if (outcome.type === 'refused') errors[outcome.error] = (errors[outcome.error] ?? 0) + count;
     }
-    return { total: served + refused, served, refused, errors };
+    return { total: counts.served + counts.refused + counts.broken, ...counts, errors };
   }
 }

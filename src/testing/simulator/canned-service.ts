@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts';
 import type { RequestBody } from './fields.ts';
 import type { Service } from './front-door.ts';
 import { uniformRanges } from './hash-keys.ts';
+import { type Reply, resultReply } from './reply.ts';
 import { counterOf, endingSequenceNumber, sequenceNumber } from './sequence-numbers.ts';
 
 export interface CannedConfig extends CannedPageShape {
@@ -36,7 +37,11 @@ export class CannedService implements Service {
     });
   }
 
-  call(operation: string, body: RequestBody): string | readonly Buffer[] {
+  call(operation: string, body: RequestBody): Reply {
+    return resultReply(this.#result(operation, body));
+  }
+
+  #result(operation: string, body: RequestBody): string | readonly Buffer[] {
     switch (operation) {
       case 'GetRecords':
         return this.#getRecords(body);
@@ -65,7 +70,7 @@ export class CannedService implements Service {
   }
 
   turnedAway(operation: string, error: AwsErrorType): void {
-    this.#counter.count(operation, { stream: null, shardId: null }, error);
+    this.#counter.count(operation, { stream: null, shardId: null }, { type: 'refused', error });
   }
 
   #getRecords(body: RequestBody): readonly Buffer[] {
@@ -139,6 +144,6 @@ export class CannedService implements Service {
   }
 
   #count(operation: string, shardId: string | null): void {
-    this.#counter.count(operation, { stream: STREAM, shardId }, null);
+    this.#counter.count(operation, { stream: STREAM, shardId }, { type: 'served' });
   }
 }

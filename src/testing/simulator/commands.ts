@@ -1,29 +1,33 @@
 // What the starter asks of the account: the same operations as over HTTP, but past the limits and the fault script,
 // and they wait until the change has taken effect.
 
+import { invalid } from '../../model/checks.ts';
 import { ShardpoolError } from '../../model/errors.ts';
 import type { Shard } from '../../model/shard.ts';
 import type { Account } from './account.ts';
 import { AwsError } from './aws-error.ts';
 import type { CallCounter } from './call-counts.ts';
+import type { MovableClock } from './clock.ts';
 import type { FaultScript } from './faults.ts';
 import type { RequestBody } from './fields.ts';
 import { middleOf } from './hash-keys.ts';
 import { OPERATIONS, type OperationName } from './operations/index.ts';
 import type { Commands, PutEntry, PutResult } from './protocol.ts';
+import { counterOf } from './sequence-numbers.ts';
 import type { ShardState, Stream } from './stream.ts';
 
 export interface CommandParts {
   readonly account: Account;
+  readonly clock: MovableClock;
   readonly faults: FaultScript;
   readonly counter: CallCounter;
   readonly sleep: (ms: number) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
-export function createCommands({ account, faults, counter, sleep, stop }: CommandParts): Commands {
+export function createCommands({ account, clock, faults, counter, sleep, stop }: CommandParts): Commands {
   const run = (operation: OperationName, body: RequestBody): string =>
-    OPERATIONS[operation]({ account, body, failEntry: null });
+    OPERATIONS[operation]({ account, body, failEntry: null, asAws: true });
 
   /** The clock can be moved while this waits, so it looks again instead of sleeping to the end. */
   const untilSettled = async (name: string): Promise<void> => {
@@ -52,6 +56,7 @@ export function createCommands({ account, faults, counter, sleep, stop }: Comman
       await untilSettled(name);
     },
     async deleteStream(name) {
+      await untilSettled(name);
       run('DeleteStream', { StreamName: name });
       await untilSettled(name);
     },
@@ -73,6 +78,11 @@ export function createCommands({ account, faults, counter, sleep, stop }: Comman
     },
     shards: async (name) => account.stream(name).shards.map(describeShard),
     put: async (name, entries) => put(account, account.usableStream(name), entries),
+    trim: async (name, shardId, upTo) => trim(account, account.usableStream(name), shardId, upTo),
+    async advance(ms) {
+      clock.advance(ms);
+      return clock.now();
+    },
     inject: async (rule) => faults.add(rule),
     clearFaults: async () => faults.clear(),
     calls: async (filter) => counter.read(filter),
@@ -89,6 +99,32 @@ function put(account: Account, stream: Stream, entries: readonly PutEntry[]): Pu
     const record = { data: base64, partitionKey, explicitHashKey, bytes };
     return { shardId: shard.id, sequenceNumber: stream.append(shard, record, now) };
   });
+}
+
+/** Forgets the records before `upTo`, a time or a sequence number; all there are without it. Returns how many. */
+function trim(
+  account: Account,
+  stream: Stream,
+  shardId: string | null,
+  upTo: string | number | null,
+): number {
+  const now = account.clock.now();
+  const shards = shardId === null ? stream.retained(now) : [account.shard(stream, shardId)];
+  let count = 0;
+  for (const shard of shards) {
+    stream.trimExpired(shard, now);
+    count += stream.trimTo(shard, positionOf(shard, upTo));
+  }
+  return count;
+}
+
+function positionOf(shard: ShardState, upTo: string | number | null): number {
+  if (upTo === null) return Infinity;
+  if (typeof upTo === 'number') return shard.log.positionAt(upTo);
+  const counter = counterOf(upTo, shard.prefix);
+  if (counter === null) throw invalid('upTo', `a sequence number of ${shard.id}`, upTo);
+  // Record n has the counter n + 1, and is the first one that stays.
+  return counter - 1;
 }
 
 function describeShard(shard: ShardState): Shard {

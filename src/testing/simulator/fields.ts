@@ -75,11 +75,36 @@ export class Fields {
   }
 
   /** A structure inside this one; null when it is absent. */
-  structure(name: string): Fields | null {
-    const value = this.#read(name, false);
+  structure(name: string, required = false): Fields | null {
+    const value = this.#read(name, required);
     if (value === null) return null;
     if (!isObject(value)) throw wrongType(value, 'a Structure');
     return new Fields(value, `${this.#path}${lowerFirst(name)}.`, this.#violations);
+  }
+
+  /** A map of texts, as pairs; an empty one when it is absent. */
+  map(
+    name: string,
+    rule: { required: boolean; min: number; max: number },
+    keyRule: { min: number; max: number },
+    valueRule: { min: number; max: number },
+  ): [key: string, value: string][] {
+    const value = this.#read(name, rule.required);
+    if (value === null) return [];
+    if (!isObject(value)) throw wrongType(value, 'a Map');
+    const pairs = Object.entries(value).map(([key, text]): [string, string] => {
+      if (typeof text !== 'string') throw wrongType(text, 'a String');
+      this.#checkLength(`${name}.key`, key, keyRule);
+      this.#checkLength(`${name}.value`, text, valueRule);
+      return [key, text];
+    });
+    if (pairs.length < rule.min) {
+      this.violate(name, `Member must have length greater than or equal to ${rule.min}`);
+    }
+    if (pairs.length > rule.max) {
+      this.violate(name, `Member must have length less than or equal to ${rule.max}`);
+    }
+    return pairs;
   }
 
   list(name: string, rule: { min: number; max: number }): readonly unknown[] {
@@ -109,6 +134,11 @@ export class Fields {
       'ValidationException',
       `${count} validation error${count === 1 ? '' : 's'} detected: ${this.#violations.join('; ')}`,
     );
+  }
+
+  #checkLength(name: string, text: string, { min, max }: { min: number; max: number }): void {
+    if (text.length < min) this.#add(text, name, `Member must have length greater than or equal to ${min}`);
+    if (text.length > max) this.#add(text, name, `Member must have length less than or equal to ${max}`);
   }
 
   #read(name: string, required: boolean | undefined): unknown {

@@ -1,7 +1,8 @@
-// Turns HTTP requests into calls and their outcomes into replies: protocol, credentials, JSON, errors.
+// Turns HTTP requests into calls: protocol, credentials, JSON.
 
 import { AwsError, type AwsErrorType } from './aws-error.ts';
 import { isObject, type RequestBody } from './fields.ts';
+import { errorReply, type Reply } from './reply.ts';
 
 export interface RawRequest {
   readonly method: string;
@@ -11,16 +12,10 @@ export interface RawRequest {
   readonly body: Buffer;
 }
 
-/** Chunks are sent one after the other as they are; a string is sent as UTF-8. */
-export interface Reply {
-  readonly status: number;
-  readonly body: string | readonly Buffer[];
-}
-
 /** Carries out calls. */
 export interface Service {
   /** Throws or rejects with an AwsError. */
-  call(operation: string, body: RequestBody): string | readonly Buffer[] | Promise<string>;
+  call(operation: string, body: RequestBody): Reply | Promise<Reply>;
   /** Told of a call that was refused at the door. */
   turnedAway(operation: string, error: AwsErrorType): void;
 }
@@ -40,7 +35,7 @@ export class FrontDoor {
   async answer(request: RawRequest): Promise<Reply> {
     try {
       const operation = operationOf(request);
-      return { status: 200, body: await this.#service.call(operation, this.#admit(operation, request)) };
+      return await this.#service.call(operation, this.#admit(operation, request));
     } catch (error) {
       return errorReply(error);
     }
@@ -98,16 +93,4 @@ function parse(body: Buffer): RequestBody {
   }
   if (isObject(value)) return value;
   throw new AwsError('SerializationException', 'Start of structure or map found where not expected.');
-}
-
-function errorReply(error: unknown): Reply {
-  if (error instanceof AwsError) {
-    return { status: error.status, body: JSON.stringify({ __type: error.type, message: error.message }) };
-  }
-  // A bug of the simulator must not pass for a fault of AWS.
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return {
-    status: 500,
-    body: JSON.stringify({ __type: 'InternalFailure', message: `Bug in the simulator: ${text}` }),
-  };
 }

@@ -36,8 +36,15 @@ export async function hostSimulator(port: HostPort, options: ResolvedOptions): P
     canned === null
       ? new LiveService(account, faults, counter, pause)
       : new CannedService({ ...canned, arn: account.arnOf('canned') }, counter, clock);
-  const server = new HttpServer(new FrontDoor(service, options.refuseAccessKeys), clock);
-  const commands = createCommands({ account, faults, counter, sleep: pause, stop: () => server.close() });
+  const server = new HttpServer(new FrontDoor(service, options.refuseAccessKeys), clock, pause);
+  const commands = createCommands({
+    account,
+    clock,
+    faults,
+    counter,
+    sleep: pause,
+    stop: () => server.close(),
+  });
 
   port.on('message', (request) => {
     void answer(port, commands, request, canned !== null);

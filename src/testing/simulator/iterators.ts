@@ -50,24 +50,31 @@ export function checkIteratorAge(iterator: ShardIterator, nowMs: number): void {
 
 export interface ListToken {
   readonly stream: string;
+  /** Tells a stream from an earlier one of the same name. */
+  readonly streamCreatedMs: number;
   /** The request that the token carries on, as it was sent. */
   readonly filter: unknown;
   readonly after: string;
 }
 
 export function encodeToken(token: ListToken, nowMs: number): string {
-  return encode(TOKEN_HEAD, [token.stream, token.filter, token.after, nowMs]);
+  return encode(TOKEN_HEAD, [token.stream, token.streamCreatedMs, token.filter, token.after, nowMs]);
 }
 
 export function decodeToken(text: string, nowMs: number): ListToken {
-  const [stream, filter, after, issuedMs] = decode(TOKEN_HEAD, text) ?? [];
-  if (typeof stream !== 'string' || typeof after !== 'string' || typeof issuedMs !== 'number') {
+  const [stream, streamCreatedMs, filter, after, issuedMs] = decode(TOKEN_HEAD, text) ?? [];
+  if (
+    typeof stream !== 'string' ||
+    typeof streamCreatedMs !== 'number' ||
+    typeof after !== 'string' ||
+    typeof issuedMs !== 'number'
+  ) {
     throw new AwsError('InvalidArgumentException', 'NextToken is invalid.');
   }
   if (nowMs - issuedMs > TOKEN_LIFE_MS) {
     throw new AwsError('ExpiredNextTokenException', 'The NextToken is older than 300 seconds.');
   }
-  return { stream, filter, after };
+  return { stream, streamCreatedMs, filter, after };
 }
 
 function encode(head: string, parts: readonly unknown[]): string {

@@ -59,6 +59,10 @@ const CALL_RATES: Readonly<Record<string, { perSecond: number; scope: Scope; err
   SplitShard: { perSecond: 5, scope: 'account', error: 'LimitExceededException' },
   MergeShards: { perSecond: 5, scope: 'account', error: 'LimitExceededException' },
   UpdateShardCount: { perSecond: 10, scope: 'account', error: 'LimitExceededException' },
+  AddTagsToStream: { perSecond: 5, scope: 'account', error: 'LimitExceededException' },
+  ListTagsForStream: { perSecond: 5, scope: 'account', error: 'LimitExceededException' },
+  RemoveTagsFromStream: { perSecond: 5, scope: 'account', error: 'LimitExceededException' },
+  DescribeLimits: { perSecond: 1, scope: 'account', error: 'LimitExceededException' },
 };
 
 const READ_BYTES_PER_SECOND = 2 * MIB;
@@ -124,6 +128,13 @@ export class RateLimits {
       'ProvisionedThroughputExceededException',
       `Rate exceeded for shard ${shard.shardId} in stream ${shard.stream} under account ${this.#accountId}.`,
     );
+  }
+
+  /** Forgets what was taken from a stream that is gone. */
+  forget(stream: string): void {
+    for (const key of this.#buckets.keys()) {
+      if (key.split('/')[1] === stream) this.#buckets.delete(key);
+    }
   }
 
   #readBytes(shard: ShardAddress): Bucket {

@@ -1,10 +1,6 @@
 // Public options of the simulator, their defaults and their checks.
 
-import { AWS_ERRORS, type AwsErrorType } from './aws-error.ts';
 import { flag, integer, invalid, object, oneOf, text } from '../../model/checks.ts';
-import { STREAM_NAME, STREAM_NAME_WORDS } from './stream-name.ts';
-import { ENTRY_ERRORS, type FaultRule } from './faults.ts';
-import { OPERATIONS, type OperationName } from './operations/index.ts';
 
 export interface SimulatorOptions {
   /** Port on 127.0.0.1. Default 0: a free one. */
@@ -140,55 +136,4 @@ export function resolveCreateStream(options: CreateStreamOptions = {}): Resolved
     return { shards: null };
   }
   return { shards: integer('shards', options.shards ?? 1, 1, MAX_SHARDS) };
-}
-
-/** A scripted fault. It needs an `error` or a `delayMs`, or both. */
-export interface Fault {
-  /** Default: every operation. */
-  readonly operation?: OperationName;
-  /** Default: every stream. */
-  readonly stream?: string;
-  /** Default: every shard. */
-  readonly shardId?: string;
-  /** How many calls it hits. Default Infinity. */
-  readonly times?: number;
-  /** The chance to hit a call that matches, 0 to 1. Default 1. */
-  readonly probability?: number;
-  /** Waits before the call is carried out or refused. Default 0. */
-  readonly delayMs?: number;
-  /** The type of the error; its HTTP status follows from it (`InternalFailure` is 500, `ServiceUnavailable` 503). */
-  readonly error?: AwsErrorType;
-  /** With `operation: 'PutRecords'`: fails entries instead of the call, each by `probability`. */
-  readonly partial?: boolean;
-}
-
-const FAULT_KEYS = ['operation', 'stream', 'shardId', 'times', 'probability', 'delayMs', 'error', 'partial'];
-
-export function resolveFault(fault: Fault): FaultRule {
-  object('fault', fault, FAULT_KEYS);
-  const operations = Object.keys(OPERATIONS) as OperationName[];
-  const errors = Object.keys(AWS_ERRORS) as AwsErrorType[];
-  const partial = flag('partial', fault.partial ?? false);
-  const operation = fault.operation === undefined ? null : oneOf('operation', fault.operation, operations);
-  if (partial && operation !== 'PutRecords')
-    throw invalid('operation', 'PutRecords with `partial`', operation);
-  const fallback = partial ? 'ProvisionedThroughputExceededException' : undefined;
-  const error = fault.error ?? fallback;
-  const { probability = 1, delayMs = 0 } = fault;
-  if (error === undefined && fault.delayMs === undefined)
-    throw invalid('fault', 'an object with `error` or `delayMs`', fault);
-  if (typeof probability !== 'number' || !(probability >= 0 && probability <= 1)) {
-    throw invalid('probability', 'a number from 0 to 1', probability);
-  }
-  return {
-    operation,
-    stream: fault.stream === undefined ? null : text('stream', fault.stream, STREAM_NAME, STREAM_NAME_WORDS),
-    shardId:
-      fault.shardId === undefined ? null : text('shardId', fault.shardId, /^shardId-\d+$/, 'a shard id'),
-    times: integer('times', fault.times ?? Infinity, 1, Infinity),
-    probability,
-    delayMs: integer('delayMs', delayMs, 0, MAX_DELAY_MS),
-    error: error === undefined ? null : oneOf('error', error, partial ? ENTRY_ERRORS : errors),
-    partial,
-  };
 }

@@ -27,6 +27,10 @@ export interface Commands {
   scale(stream: string, shards: number): Promise<void>;
   shards(stream: string): Promise<Shard[]>;
   put(stream: string, entries: readonly PutEntry[]): Promise<PutResult[]>;
+  /** Resolves to how many records were trimmed; `upTo` is a sequence number or a time in ms. */
+  trim(stream: string, shardId: string | null, upTo: string | number | null): Promise<number>;
+  /** Resolves to the time it is then, in ms. */
+  advance(ms: number): Promise<number>;
   inject(rule: FaultRule): Promise<void>;
   clearFaults(): Promise<void>;
   calls(filter: CallFilter): Promise<CallCounts>;

@@ -75,10 +75,17 @@ export class RecordLog {
   trimBefore(timeMs: number): void {
     const oldest = this.#arrivals[0];
     if (oldest === undefined || oldest >= timeMs) return;
-    const count = this.positionAt(timeMs) - this.#trimmed;
+    this.trimTo(this.positionAt(timeMs));
+  }
+
+  /** Forgets what lies before that position; returns how many records that were. */
+  trimTo(position: number): number {
+    const count = Math.min(position, this.end) - this.#trimmed;
+    if (count <= 0) return 0;
     this.#fragments.splice(0, count);
     this.#arrivals.splice(0, count);
     this.#sizes.splice(0, count);
     this.#trimmed += count;
+    return count;
   }
 }

@@ -3,8 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { sendBroken } from './broken-answer.ts';
 import type { Clock } from './clock.ts';
-import type { FrontDoor, Reply } from './front-door.ts';
+import type { FrontDoor } from './front-door.ts';
+import type { Reply } from './reply.ts';
 
 /** Above the largest PutRecords of AWS in base64, with room for its keys. */
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -14,9 +16,11 @@ const KEEP_ALIVE_MS = 60_000;
 export class HttpServer {
   readonly #server: Server;
   readonly #clock: Clock;
+  readonly #pause: (ms: number) => Promise<void>;
 
-  constructor(frontDoor: FrontDoor, clock: Clock) {
+  constructor(frontDoor: FrontDoor, clock: Clock, pause: (ms: number) => Promise<void>) {
     this.#clock = clock;
+    this.#pause = pause;
     this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true }, (request, response) => {
       this.#serve(frontDoor, request, response).catch((error: unknown) => {
         response.destroy(error instanceof Error ? error : undefined);
@@ -57,23 +61,28 @@ export class HttpServer {
       authorization: headerText(headers.authorization),
       body,
     });
-    if (!response.destroyed) this.#send(response, reply);
+    if (response.destroyed) return;
+    if (reply.fault === null) this.#send(response, reply);
+    else await sendBroken(response, reply, reply.fault, this.#headers(), this.#pause);
   }
 
   #send(response: ServerResponse, { status, body }: Reply): void {
     const chunks = typeof body === 'string' ? [body] : body;
     let length = 0;
     for (const chunk of chunks) length += Buffer.byteLength(chunk);
-    response.writeHead(status, {
-      'x-amzn-RequestId': randomUUID(),
-      'Content-Type': 'application/x-amz-json-1.1',
-      'Content-Length': length,
-      Date: new Date(this.#clock.now()).toUTCString(),
-    });
+    response.writeHead(status, { ...this.#headers(), 'Content-Length': length });
     response.cork();
     for (const chunk of chunks) response.write(chunk);
     response.end();
     response.uncork();
+  }
+
+  #headers(): Record<string, string> {
+    return {
+      'x-amzn-RequestId': randomUUID(),
+      'Content-Type': 'application/x-amz-json-1.1',
+      Date: new Date(this.#clock.now()).toUTCString(),
+    };
   }
 }
 

@@ -6,13 +6,12 @@ import { decodeError, ShardpoolError } from '../../model/errors.ts';
 import type { Shard } from '../../model/shard.ts';
 import { type Deferred, deferred } from '../../platform/deferred.ts';
 import type { CallCounts, CallFilter } from './call-counts.ts';
+import { type Fault, resolveFault } from './fault-options.ts';
 import { STREAM_NAME, STREAM_NAME_WORDS } from './stream-name.ts';
 import { isHashKey } from './hash-keys.ts';
 import {
   type CreateStreamOptions,
-  type Fault,
   resolveCreateStream,
-  resolveFault,
   resolveOptions,
   type ResolvedOptions,
   type SimulatorOptions,
@@ -47,6 +46,16 @@ export interface Simulator extends AsyncDisposable {
   shards(stream: string): Promise<Shard[]>;
   /** Writes records past the limits and the scripted faults. */
   put(stream: string, records: readonly SimulatorRecord[]): Promise<PutResult[]>;
+  /**
+   * Trims records before their time: those before `upTo` (a sequence number of the shard, which stays, or a time), by default all
+   * there are. A closed shard that is left empty is gone. Resolves to how many records that were.
+   */
+  trim(stream: string, shardId?: string, upTo?: string | Date): Promise<number>;
+  /**
+   * Moves the clock of the simulator ahead, for good: iterators and tokens expire, records and closed shards age, rates refill,
+   * streams become ACTIVE. Resolves to the time it is then. Delays of faults stay on the clock of the host.
+   */
+  advance(ms: number): Promise<Date>;
   /** Adds a scripted fault. Earlier ones come first. */
   inject(fault: Fault): Promise<void>;
   /** Takes all scripted faults back. */
@@ -58,6 +67,8 @@ export interface Simulator extends AsyncDisposable {
 }
 
 const STOP_DEADLINE_MS = 2_000;
+/** Ten years: more than any retention period, and a mistake in a unit shows. */
+const MAX_ADVANCE_MS = 10 * 365 * 24 * 3_600_000;
 const CREDENTIALS = { accessKeyId: 'simulator', secretAccessKey: 'simulator' } as const;
 
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
@@ -86,6 +97,9 @@ function createSimulator(thread: SimulatorThread, options: ResolvedOptions, port
       thread.call('scale', streamName(stream), integer('shards', shards, 1, 10_000)),
     shards: async (stream) => thread.call('shards', streamName(stream)),
     put: async (stream, records) => thread.call('put', streamName(stream), records.map(putEntry)),
+    trim: async (stream, shardId, upTo) =>
+      thread.call('trim', streamName(stream), shardId ?? null, trimPoint(upTo, shardId)),
+    advance: async (ms) => new Date(await thread.call('advance', integer('ms', ms, 0, MAX_ADVANCE_MS))),
     inject: async (fault) => thread.call('inject', resolveFault(fault)),
     clearFaults: async () => thread.call('clearFaults'),
     calls: async (filter = {}) => {
@@ -106,6 +120,14 @@ function hashKey(value: string | undefined): string | null {
   if (value === undefined) return null;
   if (typeof value === 'string' && isHashKey(value)) return value;
   throw invalid('explicitHashKey', 'a decimal number from 0 to 2^128 - 1', value);
+}
+
+function trimPoint(upTo: unknown, shardId: string | undefined): string | number | null {
+  if (upTo === undefined) return null;
+  if (upTo instanceof Date && !Number.isNaN(upTo.getTime())) return upTo.getTime();
+  if (typeof upTo !== 'string') throw invalid('upTo', 'a sequence number or a Date', upTo);
+  if (shardId === undefined) throw invalid('shardId', 'the shard of the sequence number `upTo`', shardId);
+  return upTo;
 }
 
 function putEntry({ data, partitionKey, explicitHashKey }: SimulatorRecord): PutEntry {

@@ -5,6 +5,7 @@
 
 import { hashKeyOf, type HashKeyRange, toHex, uniformRanges } from './hash-keys.ts';
 import { RecordLog } from './record-log.ts';
+import { RollingQuota } from './rolling-quota.ts';
 import { endingSequenceNumber, sequenceNumber, sequencePrefix } from './sequence-numbers.ts';
 import type { ReshardStep } from './resharding.ts';
 
@@ -26,6 +27,8 @@ export interface ShardState {
   readonly log: RecordLog;
   endingSequenceNumber: string | null;
   closedMs: number | null;
+  /** True when a test trimmed it to its end after it was closed: it is gone before its time. */
+  emptied: boolean;
 }
 
 export interface PutRecord {
@@ -43,15 +46,22 @@ export interface StreamConfig {
   readonly mode: StreamMode;
   readonly shards: number;
   readonly maxRecordBytes: number;
+  readonly tags: readonly (readonly [key: string, value: string])[];
   readonly createdMs: number;
   readonly activeMs: number;
 }
 
 const RETENTION_HOURS = 24;
+const HOUR_MS = 3_600_000;
+const SCALINGS_A_DAY = 10;
+const MODE_CHANGES_A_DAY = 2;
 
 export class Stream {
   readonly config: StreamConfig;
-  readonly retentionHours = RETENTION_HOURS;
+  readonly tags: Map<string, string>;
+  readonly scalings = new RollingQuota(SCALINGS_A_DAY);
+  readonly modeChanges = new RollingQuota(MODE_CHANGES_A_DAY);
+  maxRecordBytes: number;
   /** Every shard ever made, by index. */
   readonly shards: ShardState[] = [];
   /** The open ones, by hash key. */
@@ -60,10 +70,20 @@ export class Stream {
   /** When the status that is under way ends. */
   #dueMs: number;
   #steps: readonly ReshardStep[] = [];
+  #mode: StreamMode;
+  #nextMode: StreamMode;
+  #retentionHours = RETENTION_HOURS;
+  /** What was trimmed stays trimmed, also when records are kept for longer later. */
+  #trimmedBeforeMs: number;
 
   constructor(config: StreamConfig) {
     this.config = config;
     this.#dueMs = config.activeMs;
+    this.#mode = config.mode;
+    this.#nextMode = config.mode;
+    this.#trimmedBeforeMs = config.createdMs;
+    this.maxRecordBytes = config.maxRecordBytes;
+    this.tags = new Map(config.tags);
     for (const range of uniformRanges(config.shards)) {
       this.#open.push(this.#createShard(range, config.createdMs, null, null));
     }
@@ -71,6 +91,14 @@ export class Stream {
 
   get status(): StreamStatus {
     return this.#status;
+  }
+
+  get mode(): StreamMode {
+    return this.#mode;
+  }
+
+  get retentionHours(): number {
+    return this.#retentionHours;
   }
 
   get open(): readonly ShardState[] {
@@ -91,6 +119,7 @@ export class Stream {
     if (nowMs < this.#dueMs || this.#status === 'ACTIVE' || this.#status === 'DELETING') return;
     for (const step of this.#steps) this.#reshard(step, this.#dueMs);
     this.#steps = [];
+    this.#mode = this.#nextMode;
     this.#status = 'ACTIVE';
   }
 
@@ -99,6 +128,19 @@ export class Stream {
     this.#status = 'UPDATING';
     this.#steps = steps;
     this.#dueMs = dueMs;
+  }
+
+  /** Starts a change of the capacity mode. */
+  startModeChange(mode: StreamMode, dueMs: number): void {
+    this.#status = 'UPDATING';
+    this.#nextMode = mode;
+    this.#dueMs = dueMs;
+  }
+
+  /** Keeps records for that long from now on. */
+  keepFor(hours: number, nowMs: number): void {
+    this.#trimmedBeforeMs = this.trimHorizon(nowMs);
+    this.#retentionHours = hours;
   }
 
   startDeleting(dueMs: number): void {
@@ -139,13 +181,37 @@ export class Stream {
 
   /** The time before which everything is trimmed: never before the creation of the stream. */
   trimHorizon(nowMs: number): number {
-    return Math.max(this.config.createdMs, nowMs - this.retentionHours * 3_600_000);
+    return Math.max(this.#trimmedBeforeMs, nowMs - this.#retentionHours * HOUR_MS);
   }
 
-  /** The shards that still exist for a reader: open, or closed within the retention period. */
+  /** Forgets the records of a shard whose time is over. */
+  trimExpired(shard: ShardState, nowMs: number): void {
+    shard.log.trimBefore(this.trimHorizon(nowMs));
+  }
+
+  /** Forgets the records of a shard before that position, Infinity for all, whatever their age; returns how many. */
+  trimTo(shard: ShardState, position: number): number {
+    const count = shard.log.trimTo(position);
+    const isEmpty = shard.log.begin === shard.log.end;
+    if (shard.closedMs !== null && isEmpty && (count > 0 || position === Infinity)) shard.emptied = true;
+    return count;
+  }
+
+  /** True for a shard that still exists for a reader: open, or closed within the retention period. */
+  isRetained(shard: ShardState, nowMs: number): boolean {
+    return shard.closedMs === null || (!shard.emptied && shard.closedMs >= this.trimHorizon(nowMs));
+  }
+
   retained(nowMs: number): ShardState[] {
-    const horizon = this.trimHorizon(nowMs);
-    return this.shards.filter((shard) => shard.closedMs === null || shard.closedMs >= horizon);
+    return this.shards.filter((shard) => this.isRetained(shard, nowMs));
+  }
+
+  /** True when nothing older leads to that shard any more, so that a reader from the trim horizon begins with it. */
+  isOldest(shard: ShardState, nowMs: number): boolean {
+    return [shard.parentId, shard.adjacentParentId].every((id) => {
+      const parent = id === null ? null : this.shard(id);
+      return parent === null || !this.isRetained(parent, nowMs);
+    });
   }
 
   #reshard(step: ReshardStep, atMs: number): void {
@@ -204,6 +270,7 @@ export class Stream {
       log: new RecordLog(),
       endingSequenceNumber: null,
       closedMs: null,
+      emptied: false,
     };
     this.shards.push(shard);
     return shard;

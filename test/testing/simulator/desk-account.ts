@@ -6,6 +6,7 @@ import { MovableClock } from '../../../src/testing/simulator/clock.ts';
 import { FaultScript } from '../../../src/testing/simulator/faults.ts';
 import { RateLimits } from '../../../src/testing/simulator/limits.ts';
 import { LiveService } from '../../../src/testing/simulator/live-service.ts';
+import { errorReply, type Reply } from '../../../src/testing/simulator/reply.ts';
 
 export const START_MS = 1_800_000_000_000;
 
@@ -19,24 +20,29 @@ export function deskAccount({ limits = false, createStreamMs = 0, reshardMs = 0 
   const faults = new FaultScript();
   const counter = new CallCounter();
   const service = new LiveService(account, faults, counter, async (ms) => clock.advance(ms));
+  const send = async (operation: string, body: Record<string, unknown>): Promise<Reply> => {
+    try {
+      return await service.call(operation, body);
+    } catch (error) {
+      return errorReply(error);
+    }
+  };
   return {
     clock,
     account,
     faults,
     counter,
-    /** Throws or rejects with an AwsError. */
-    async call<Reply>(operation: string, body: Record<string, unknown>): Promise<Reply> {
-      const reply = await service.call(operation, body);
-      return (reply === '' ? {} : JSON.parse(reply)) as Reply;
+    send,
+    /** Rejects when the call is refused. */
+    async call<Answer>(operation: string, body: Record<string, unknown>): Promise<Answer> {
+      const { status, body: text } = await send(operation, body);
+      if (status !== 200) throw new Error(`${operation} is refused: ${String(text)}`);
+      return (text === '' ? {} : JSON.parse(String(text))) as Answer;
     },
     /** The type of the error that the call is refused with. */
     async refused(operation: string, body: Record<string, unknown>): Promise<string> {
-      try {
-        await service.call(operation, body);
-      } catch (error) {
-        return (error as { type: string }).type;
-      }
-      return 'none';
+      const { status, body: text } = await send(operation, body);
+      return status === 200 ? 'none' : (JSON.parse(String(text)) as { __type: string }).__type;
     },
   };
 }

@@ -94,6 +94,7 @@ describe('simulator/limits', () => {
     ['DescribeStream', 10],
     ['DescribeStreamSummary', 20],
     ['ListShards', 1000],
+    ['ListTagsForStream', 5],
   ] as const) {
     it(`serves ${operation} ${perSecond} times a second`, async () => {
       const desk = deskAccount({ limits: true });
@@ -102,6 +103,93 @@ describe('simulator/limits', () => {
       expect(await desk.refused(operation, { StreamName: 's' })).to.equal('LimitExceededException');
     });
   }
+
+  it('lets five streams be CREATING at a time', async () => {
+    const desk = deskAccount({ limits: true, createStreamMs: 60_000 });
+    const create = (name: string) => desk.refused('CreateStream', { StreamName: name, ShardCount: 1 });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) expect(await create(name)).to.equal('none');
+    desk.clock.advance(1000);
+    expect(await create('f')).to.equal('LimitExceededException');
+    desk.clock.advance(59_000);
+    expect(await create('f')).to.equal('none');
+  });
+
+  it('lets five streams change at a time, and refuses a stream that is not ACTIVE', async () => {
+    const desk = deskAccount({ limits: true, reshardMs: 60_000 });
+    const split = (name: string) =>
+      desk.refused('SplitShard', { StreamName: name, ShardToSplit: SHARD_0, NewStartingHashKey: '1000' });
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const name of names) {
+      await desk.call('CreateStream', { StreamName: name, ShardCount: 1 });
+      desk.clock.advance(200);
+    }
+    for (const name of names.slice(0, 5)) {
+      expect(await split(name)).to.equal('none');
+      desk.clock.advance(200);
+    }
+    expect(await split('f')).to.equal('LimitExceededException');
+    desk.clock.advance(1000);
+    expect(await desk.refused('DeleteStream', { StreamName: 'f' })).to.equal('LimitExceededException');
+    expect(await desk.refused('DeleteStream', { StreamName: 'a' })).to.equal('ResourceInUseException');
+    expect(await split('a')).to.equal('ResourceInUseException');
+    desk.clock.advance(60_000);
+    expect(await split('f')).to.equal('none');
+  });
+
+  it('scales a stream ten times in 24 hours and changes its mode twice', async () => {
+    const desk = deskAccount({ limits: true });
+    await desk.call('CreateStream', { StreamName: 's', ShardCount: 2 });
+    const scale = (TargetShardCount: number) =>
+      desk.refused('UpdateShardCount', { StreamName: 's', TargetShardCount, ScalingType: 'UNIFORM_SCALING' });
+    for (let count = 0; count < 10; count += 1) {
+      expect(await scale(count % 2 === 0 ? 3 : 2)).to.equal('none');
+      expect(await scale(9), 'what is refused does not count').to.equal('InvalidArgumentException');
+      desk.clock.advance(60_000);
+    }
+    expect(await scale(3)).to.equal('LimitExceededException');
+    const mode = (StreamMode: string) =>
+      desk.refused('UpdateStreamMode', {
+        StreamARN: desk.account.arnOf('s'),
+        StreamModeDetails: { StreamMode },
+      });
+    expect([await mode('ON_DEMAND'), await mode('PROVISIONED'), await mode('ON_DEMAND')]).to.deep.equal([
+      'none',
+      'none',
+      'LimitExceededException',
+    ]);
+    desk.clock.advance(24 * 3_600_000 - 10 * 60_000);
+    expect(await scale(3)).to.equal('none');
+    expect(await scale(2)).to.equal('LimitExceededException');
+  });
+
+  it('has none of these quotas without limits', async () => {
+    const desk = deskAccount({ createStreamMs: 60_000 });
+    for (let count = 0; count < 12; count += 1) {
+      await desk.call('CreateStream', { StreamName: `s${count}`, ShardCount: 2 });
+    }
+    desk.clock.advance(60_000);
+    for (let count = 0; count < 11; count += 1) {
+      const TargetShardCount = count % 2 === 0 ? 3 : 2;
+      await desk.call('UpdateShardCount', {
+        StreamName: 's0',
+        TargetShardCount,
+        ScalingType: 'UNIFORM_SCALING',
+      });
+    }
+  });
+
+  it('begins with full buckets when a stream is made again', async () => {
+    const desk = deskAccount({ limits: true });
+    const read = async () => {
+      await desk.call('CreateStream', { StreamName: 's', ShardCount: 1 });
+      const body = { ShardIterator: await iterator(desk, SHARD_0) };
+      for (let count = 0; count < 5; count += 1) await desk.call('GetRecords', body);
+      expect(await desk.refused('GetRecords', body)).to.equal('ProvisionedThroughputExceededException');
+      await desk.call('DeleteStream', { StreamName: 's' });
+    };
+    await read();
+    await read();
+  });
 });
 
 async function iterator(desk: ReturnType<typeof deskAccount>, shardId: string): Promise<string> {

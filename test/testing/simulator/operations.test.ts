@@ -3,6 +3,7 @@ import { base64, deskAccount, type RecordsReply, SHARD_0, SHARD_1, START_MS, tex
 
 type Desk = ReturnType<typeof deskAccount>;
 const HOUR_MS = 3_600_000;
+const SHARD_2 = 'shardId-000000000002';
 
 async function streamWith(desk: Desk, shards = 1): Promise<void> {
   await desk.call('CreateStream', { StreamName: 's', ShardCount: shards });
@@ -124,6 +125,14 @@ describe('simulator/operations', () => {
     expect(await ask(owner, sequence)).to.equal('none');
     expect(await ask(other, sequence)).to.equal('InvalidArgumentException');
     expect(await ask(owner, '123')).to.equal('InvalidArgumentException');
+    const messageOf = async (number: string) => {
+      const body = { StreamName: 's', ShardId: other, ShardIteratorType: 'AT_SEQUENCE_NUMBER' };
+      return String((await desk.send('GetShardIterator', { ...body, StartingSequenceNumber: number })).body);
+    };
+    expect(await messageOf(sequence)).to.contain(
+      `It encodes ${owner}, while it was used in a call to ${other}`,
+    );
+    expect(await messageOf('123')).to.contain('is invalid because it did not come from this stream.');
   });
 
   it('reports how far behind a read is: the age of the oldest unread record, 0 at the tip', async () => {
@@ -141,13 +150,97 @@ describe('simulator/operations', () => {
     const desk = deskAccount();
     await streamWith(desk);
     await put(desk, 'old');
-    const old = await iterator(desk, 'TRIM_HORIZON');
+    desk.clock.advance(HOUR_MS);
     await desk.call('SplitShard', { StreamName: 's', ShardToSplit: SHARD_0, NewStartingHashKey: '1000' });
-    expect(texts(await get(desk, old))).to.deep.equal(['old']);
+    expect(texts(await get(desk, await iterator(desk, 'TRIM_HORIZON')))).to.deep.equal(['old']);
+    desk.clock.advance(23 * HOUR_MS + 1);
+    const emptied = await get(desk, await iterator(desk, 'TRIM_HORIZON'));
+    expect([texts(emptied), emptied.ChildShards?.length, emptied.MillisBehindLatest]).to.deep.equal([
+      [],
+      2,
+      0,
+    ]);
     expect(await listed(desk)).to.have.length(3);
-    desk.clock.advance(24 * HOUR_MS + 1);
-    expect(texts(await get(desk, await iterator(desk, 'TRIM_HORIZON')))).to.deep.equal([]);
-    expect(await listed(desk)).to.deep.equal([SHARD_1, 'shardId-000000000002']);
+    desk.clock.advance(HOUR_MS - 1000);
+    const last = await iterator(desk, 'TRIM_HORIZON');
+    desk.clock.advance(1000);
+    expect(await listed(desk)).to.deep.equal([SHARD_1, SHARD_2]);
+    expect(await listed(desk, { Type: 'AT_TRIM_HORIZON' })).to.deep.equal([SHARD_1, SHARD_2]);
+    const ask = { StreamName: 's', ShardId: SHARD_0, ShardIteratorType: 'TRIM_HORIZON' };
+    expect(await desk.refused('GetShardIterator', ask)).to.equal('ResourceNotFoundException');
+    expect(await desk.refused('GetRecords', { ShardIterator: last })).to.equal('ResourceNotFoundException');
+  });
+
+  it('reads a sequence number that was trimmed from the oldest record that is left', async () => {
+    const desk = deskAccount();
+    await streamWith(desk);
+    const first = await put(desk, 'a');
+    await put(desk, 'b');
+    const held = await iterator(desk, 'AT_SEQUENCE_NUMBER', { StartingSequenceNumber: first });
+    desk.clock.advance(24 * HOUR_MS - 1000);
+    const fresh = await iterator(desk, 'AFTER_SEQUENCE_NUMBER', { StartingSequenceNumber: first });
+    await put(desk, 'c');
+    desk.clock.advance(1001);
+    for (const type of ['AT_SEQUENCE_NUMBER', 'AFTER_SEQUENCE_NUMBER']) {
+      const page = await get(desk, await iterator(desk, type, { StartingSequenceNumber: first }));
+      expect(texts(page), type).to.deep.equal(['c']);
+    }
+    expect(texts(await get(desk, fresh)), 'an iterator from before the trimming').to.deep.equal(['c']);
+    const old = await iterator(desk, 'AT_TIMESTAMP', { Timestamp: START_MS / 1000 });
+    const page = await get(desk, old, { Limit: 1 });
+    expect([texts(page), page.MillisBehindLatest]).to.deep.equal([['c'], 0]);
+    expect(await desk.refused('GetRecords', { ShardIterator: held })).to.equal('ExpiredIteratorException');
+  });
+
+  it('keeps records for as long as it is told, and brings nothing back', async () => {
+    const desk = deskAccount();
+    await streamWith(desk);
+    await put(desk, 'a');
+    await desk.call('SplitShard', {
+      StreamName: 's',
+      ShardToSplit: SHARD_0,
+      NewStartingHashKey: '1' + '0'.repeat(38),
+    });
+    const change = (verb: string, hours: number) =>
+      desk.refused(`${verb}StreamRetentionPeriod`, { StreamName: 's', RetentionPeriodHours: hours });
+    expect(await change('Increase', 48)).to.equal('none');
+    desk.clock.advance(25 * HOUR_MS);
+    expect(texts(await get(desk, await iterator(desk, 'TRIM_HORIZON')))).to.deep.equal(['a']);
+    expect(await listed(desk)).to.have.length(3);
+    expect(await change('Decrease', 24)).to.equal('none');
+    expect(await listed(desk)).to.have.length(2);
+    expect(await change('Increase', 8760)).to.equal('none');
+    expect(await listed(desk), 'the parent is gone for good').to.have.length(2);
+    for (const [verb, hours] of [
+      ['Increase', 8761],
+      ['Increase', 100],
+      ['Decrease', 23],
+      ['Decrease', 8760],
+    ] as const) {
+      expect(await change(verb, hours), `${verb} to ${hours}`).to.equal('InvalidArgumentException');
+    }
+    expect(await change('Decrease', 0)).to.equal('ValidationException');
+    const { StreamDescriptionSummary: summary } = await desk.call<{
+      StreamDescriptionSummary: { RetentionPeriodHours: number };
+    }>('DescribeStreamSummary', { StreamName: 's' });
+    expect(summary.RetentionPeriodHours).to.equal(8760);
+  });
+
+  it('tells a stream from an earlier one of its name, in tokens and by its creation', async () => {
+    const desk = deskAccount();
+    await streamWith(desk, 2);
+    const page = await desk.call<{ NextToken: string }>('ListShards', { StreamName: 's', MaxResults: 1 });
+    await desk.call('DeleteStream', { StreamName: 's' });
+    desk.clock.advance(2000);
+    await streamWith(desk, 1);
+    expect(await listed(desk)).to.deep.equal([SHARD_0]);
+    expect(await desk.refused('ListShards', { NextToken: page.NextToken })).to.equal(
+      'ResourceNotFoundException',
+    );
+    const by = (seconds: number) =>
+      desk.refused('ListShards', { StreamName: 's', StreamCreationTimestamp: START_MS / 1000 + seconds });
+    expect(await by(0)).to.equal('ResourceNotFoundException');
+    expect(await by(2)).to.equal('none');
   });
 
   it('filters shards by when they were open', async () => {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { MovableClock } from '../../../src/testing/simulator/clock.ts';
 import { FrontDoor } from '../../../src/testing/simulator/front-door.ts';
+import { resultReply } from '../../../src/testing/simulator/reply.ts';
 import { HttpServer } from '../../../src/testing/simulator/server.ts';
 
 const HEADERS = {
@@ -13,7 +14,8 @@ describe('simulator/server', () => {
   let server: HttpServer;
 
   async function start(clock: MovableClock, call: () => string | readonly Buffer[]): Promise<Response> {
-    server = new HttpServer(new FrontDoor({ call, turnedAway: () => undefined }, []), clock);
+    const service = { call: () => resultReply(call()), turnedAway: () => undefined };
+    server = new HttpServer(new FrontDoor(service, []), clock, async () => undefined);
     const port = await server.listen(0);
     return fetch(`http://127.0.0.1:${port}/`, { method: 'POST', headers: HEADERS, body: '{}' });
   }

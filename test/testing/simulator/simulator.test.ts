@@ -144,6 +144,7 @@ describe('simulator', () => {
       total: 2,
       served: 1,
       refused: 1,
+      broken: 0,
       errors: { InternalFailure: 1 },
     });
     expect(await simulator.calls({ stream: 'orders', shardId: SHARD_1 })).to.deep.include({
@@ -249,7 +250,7 @@ describe('simulator', () => {
       Simulator['inject']
     >[0];
     expect((await failure(() => simulator.inject(fault))).message).to.match(
-      /^Expected `operation` to be 'CreateStream' or /,
+      /^Expected `operation` to be 'AddTagsToStream' or /,
     );
     expect((await failure(() => simulator.inject({}))).code).to.equal('ERR_INVALID_OPTION');
     expect((await failure(() => simulator.split('nope', SHARD_0))).code).to.equal('ERR_STREAM_NOT_FOUND');

@@ -11,6 +11,7 @@ function streamOf(shards: number, createdMs = 1_000_000): Stream {
     mode: 'PROVISIONED',
     shards,
     maxRecordBytes: 1024 * 1024,
+    tags: [],
     createdMs,
     activeMs: createdMs,
   });

@@ -9,6 +9,8 @@ export interface Call {
   readonly body: RequestBody;
   /** Asked for every entry of PutRecords: the error with which it shall fail, or null. */
   readonly failEntry: ((shardId: string) => AwsErrorType | null) | null;
+  /** True for a test that plays AWS: no quota holds, and streams on demand are resharded too, as AWS does by itself. */
+  readonly asAws: boolean;
 }
 
 /** Carries out a call and returns the body of its reply. */

@@ -4,9 +4,17 @@ import type { Account } from '../account.ts';
 import { isObject, type RequestBody } from '../fields.ts';
 import { isHashKey } from '../hash-keys.ts';
 import { decodeIterator } from '../iterators.ts';
+import { nameInArn } from '../stream-name.ts';
 import type { Operation } from './call.ts';
 import { putRecord, putRecords } from './put-operations.ts';
 import { getRecords, getShardIterator } from './read-operations.ts';
+import {
+  decreaseStreamRetentionPeriod,
+  describeLimits,
+  increaseStreamRetentionPeriod,
+  updateMaxRecordSize,
+  updateStreamMode,
+} from './settings-operations.ts';
 import { listShards, mergeShards, splitShard, updateShardCount } from './shard-operations.ts';
 import {
   createStream,
@@ -15,21 +23,40 @@ import {
   describeStreamSummary,
   listStreams,
 } from './stream-operations.ts';
+import {
+  addTagsToStream,
+  listTagsForResource,
+  listTagsForStream,
+  removeTagsFromStream,
+  tagResource,
+  untagResource,
+} from './tag-operations.ts';
 
 export const OPERATIONS = {
+  AddTagsToStream: addTagsToStream,
   CreateStream: createStream,
+  DecreaseStreamRetentionPeriod: decreaseStreamRetentionPeriod,
   DeleteStream: deleteStream,
+  DescribeLimits: describeLimits,
   DescribeStream: describeStream,
   DescribeStreamSummary: describeStreamSummary,
   GetRecords: getRecords,
   GetShardIterator: getShardIterator,
+  IncreaseStreamRetentionPeriod: increaseStreamRetentionPeriod,
   ListShards: listShards,
   ListStreams: listStreams,
+  ListTagsForResource: listTagsForResource,
+  ListTagsForStream: listTagsForStream,
   MergeShards: mergeShards,
   PutRecord: putRecord,
   PutRecords: putRecords,
+  RemoveTagsFromStream: removeTagsFromStream,
   SplitShard: splitShard,
+  TagResource: tagResource,
+  UntagResource: untagResource,
+  UpdateMaxRecordSize: updateMaxRecordSize,
   UpdateShardCount: updateShardCount,
+  UpdateStreamMode: updateStreamMode,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof OPERATIONS;
@@ -61,9 +88,10 @@ export function targetOf(operation: OperationName, body: RequestBody, account: A
   return { stream, shardId };
 }
 
-function streamNameOf({ StreamName, StreamARN }: RequestBody): string | null {
+function streamNameOf({ StreamName, StreamARN, ResourceARN }: RequestBody): string | null {
   if (typeof StreamName === 'string') return StreamName;
-  return typeof StreamARN === 'string' ? StreamARN.slice(StreamARN.indexOf('/') + 1) : null;
+  const arn = StreamARN ?? ResourceARN;
+  return typeof arn === 'string' ? nameInArn(arn) : null;
 }
 
 function putTarget(body: RequestBody, stream: string | null, account: Account): string | null {

@@ -88,7 +88,7 @@ function readRecord(
   if (!isMissing(explicitHashKey) && typeof explicitHashKey !== 'string')
     throw wrongType(explicitHashKey, 'a String');
   if (!isBase64(data)) throw new AwsError('SerializationException', 'Data is not valid base64.');
-  const maxBytes = stream?.config.maxRecordBytes ?? MIB;
+  const maxBytes = stream?.maxRecordBytes ?? MIB;
   const dataBytes = base64Bytes(data);
   if (dataBytes > maxBytes) {
     fields.violate(at('data'), `Member must have length less than or equal to ${maxBytes}`);
@@ -116,7 +116,7 @@ function checkHashKey({ explicitHashKey }: PutRecord): void {
 
 /** Streams with a raised record size also take larger requests. */
 function checkTotal(records: readonly PutRecord[], stream: Stream): void {
-  const maxBytes = (stream.config.maxRecordBytes > MIB ? 10 : 5) * MIB;
+  const maxBytes = (stream.maxRecordBytes > MIB ? 10 : 5) * MIB;
   let bytes = 0;
   for (const record of records) bytes += record.bytes;
   if (bytes > maxBytes) {

@@ -35,7 +35,7 @@ export function getShardIterator({ account, body }: Call): string {
   }
   const stream = account.usableStream(name);
   const shard = account.shard(stream, shardId);
-  trim(account, stream, shard);
+  stream.trimExpired(shard, account.clock.now());
   const position = startOf(account, stream, shard, type, sequence, timeMs);
   return JSON.stringify({ ShardIterator: iteratorAt(account, stream, shard, position) });
 }
@@ -66,12 +66,10 @@ function startOf(
     case 'AFTER_SEQUENCE_NUMBER': {
       if (sequence === null) throw missing('starting sequence number', type);
       const counter = counterOf(sequence, shard.prefix);
-      if (counter === null || (counter > shard.log.end && !(isEnd(counter) && shard.closedMs !== null))) {
-        throw new AwsError(
-          'InvalidArgumentException',
-          `StartingSequenceNumber ${sequence} used in GetShardIterator on shard ${shard.id} in stream ${stream.config.name} under account ${account.config.accountId} is invalid.`,
-        );
-      }
+      const known =
+        counter !== null && (counter <= shard.log.end || (isEnd(counter) && shard.closedMs !== null));
+      if (!known) throw notOfShard(account, stream, shard, sequence);
+      // AWS names no error for a record that is trimmed: reading begins with the oldest one there is.
       // Record n has the counter n + 1; the counter 0 is the start of the shard, before its first record.
       const position = type === 'AT_SEQUENCE_NUMBER' ? counter - 1 : counter;
       return Math.min(Math.max(position, shard.log.begin), shard.log.end);
@@ -79,6 +77,16 @@ function startOf(
     default:
       throw new TypeError(type satisfies never);
   }
+}
+
+function notOfShard(account: Account, stream: Stream, shard: ShardState, sequence: string): AwsError {
+  const owner = stream.shards.find((other) => counterOf(sequence, other.prefix) !== null);
+  return new AwsError(
+    'InvalidArgumentException',
+    owner === undefined || owner === shard
+      ? `StartingSequenceNumber ${sequence} used in GetShardIterator on shard ${shard.id} in stream ${stream.config.name} under account ${account.config.accountId} is invalid because it did not come from this stream.`
+      : `Invalid StartingSequenceNumber. It encodes ${owner.id}, while it was used in a call to ${shard.id}`,
+  );
 }
 
 function missing(what: string, type: IteratorType): AwsError {
@@ -105,16 +113,17 @@ export function getRecords({ account, body }: Call): string {
   const now = account.clock.now();
   checkIteratorAge(iterator, now);
   const stream = account.usableStream(iterator.stream);
-  const shard = stream.shards[iterator.shard];
-  if (shard === undefined || stream.config.createdMs !== iterator.streamCreatedMs) {
+  const made = stream.shards[iterator.shard];
+  if (made === undefined || stream.config.createdMs !== iterator.streamCreatedMs) {
     throw new AwsError(
       'ResourceNotFoundException',
       'The stream of this ShardIterator does not exist any more.',
     );
   }
+  const shard = account.shard(stream, made.id);
   const address = { stream: stream.config.name, shardId: shard.id };
   account.limits?.admitRead(address);
-  trim(account, stream, shard);
+  stream.trimExpired(shard, now);
 
   const page = shard.log.read(iterator.position, limit, MAX_PAGE_BYTES);
   if (page.bytes > 0) account.limits?.chargeRead(address, page.bytes);
@@ -137,10 +146,6 @@ function childShards(stream: Stream, shard: ShardState) {
       EndingHashKey: child.range.end.toString(),
     },
   }));
-}
-
-function trim(account: Account, stream: Stream, shard: ShardState): void {
-  shard.log.trimBefore(stream.trimHorizon(account.clock.now()));
 }
 
 function iteratorAt(account: Account, stream: Stream, shard: ShardState, position: number): string {

@@ -8,6 +8,8 @@ import { decodeToken, encodeToken } from '../iterators.ts';
 import { planUniformScaling } from '../resharding.ts';
 import type { ShardState, Stream } from '../stream.ts';
 import type { Call } from './call.ts';
+import { shardJson } from './shard-json.ts';
+import { checkChanging, creationSecond, MAX_SHARDS } from './stream-operations.ts';
 
 const LIST_SHARDS_PAGE = 1000;
 const FILTERS = [
@@ -33,6 +35,7 @@ export function listShards({ account, body }: Call): string {
   const after = fields.text('ExclusiveStartShardId', SHARD_ID);
   const nextToken = fields.text('NextToken', { min: 1, max: 1_048_576 });
   const filter = readFilter(fields.structure('ShardFilter'));
+  const createdMs = fields.time('StreamCreationTimestamp');
   fields.check();
 
   if (nextToken !== null) {
@@ -43,7 +46,9 @@ export function listShards({ account, body }: Call): string {
     }
     const token = decodeToken(nextToken, account.clock.now());
     const carried = token.filter as Filter | null;
-    return listPage(account, listableStream(account, token.stream), carried, token.after, maxResults);
+    const stream = listableStream(account, token.stream);
+    if (stream.config.createdMs !== token.streamCreatedMs) throw anotherStream(account, token.stream);
+    return listPage(account, stream, carried, token.after, maxResults);
   }
   if (name === null) {
     throw new AwsError(
@@ -52,7 +57,19 @@ export function listShards({ account, body }: Call): string {
     );
   }
   checkFilter(filter);
-  return listPage(account, listableStream(account, name), filter, after, maxResults);
+  const stream = listableStream(account, name);
+  if (createdMs !== null && Math.floor(createdMs / 1000) !== creationSecond(stream)) {
+    throw anotherStream(account, name);
+  }
+  return listPage(account, stream, filter, after, maxResults);
+}
+
+/** For requests about an earlier stream of the same name. */
+function anotherStream(account: Account, name: string): AwsError {
+  return new AwsError(
+    'ResourceNotFoundException',
+    `Stream ${name} under account ${account.config.accountId} with that creation timestamp not found.`,
+  );
 }
 
 function readFilter(fields: Fields | null): Filter | null {
@@ -98,9 +115,12 @@ function listPage(
     .filter(filterOf(stream, filter, now))
     .filter((shard) => after === null || shard.id > after);
   const page = rest.slice(0, Math.min(maxResults, LIST_SHARDS_PAGE));
+  const { name, createdMs } = stream.config;
   const last = page.at(-1);
   const more = last !== undefined && page.length < rest.length;
-  const token = more ? encodeToken({ stream: stream.config.name, filter, after: last.id }, now) : null;
+  const token = more
+    ? encodeToken({ stream: name, streamCreatedMs: createdMs, filter, after: last.id }, now)
+    : null;
   return JSON.stringify({ Shards: page.map(shardJson), ...(token === null ? {} : { NextToken: token }) });
 }
 
@@ -109,13 +129,14 @@ function filterOf(stream: Stream, filter: Filter | null, now: number): (shard: S
   // A time before the trim horizon means the trim horizon: nothing older can be read.
   const time = Math.max(filter?.timeMs ?? 0, horizon);
   const openAt = (timeMs: number) => (shard: ShardState) =>
-    shard.createdMs <= timeMs && (shard.closedMs === null || shard.closedMs >= timeMs);
+    (shard.createdMs <= timeMs || stream.isOldest(shard, now)) &&
+    (shard.closedMs === null || shard.closedMs >= timeMs);
   const type = filter?.type ?? 'FROM_TRIM_HORIZON';
   switch (type) {
     case 'FROM_TRIM_HORIZON':
       return () => true;
     case 'AT_TRIM_HORIZON':
-      return openAt(horizon);
+      return (shard) => stream.isOldest(shard, now);
     case 'AT_LATEST':
       return (shard) => shard.closedMs === null;
     case 'AT_TIMESTAMP':
@@ -129,13 +150,13 @@ function filterOf(stream: Stream, filter: Filter | null, now: number): (shard: S
   }
 }
 
-export function splitShard({ account, body }: Call): string {
+export function splitShard({ account, body, asAws }: Call): string {
   const fields = new Fields(body);
   const name = requiredStreamName(fields);
   const shardId = fields.text('ShardToSplit', { ...SHARD_ID, required: true });
   const key = fields.text('NewStartingHashKey', { required: true, pattern: /^(0|[1-9]\d{0,38})$/ });
   fields.check();
-  const stream = reshardable(account, name);
+  const stream = reshardable(account, name, asAws);
   const shard = openShard(account, stream, shardId);
   const { start, end } = shard.range;
   if (!isHashKey(key) || BigInt(key) <= start + 1n || BigInt(key) >= end) {
@@ -144,6 +165,7 @@ export function splitShard({ account, body }: Call): string {
       `NewStartingHashKey ${key} used in SplitShard() on shard ${shardId} in stream ${name} under account ${account.config.accountId} is not both greater than one plus the shard's StartingHashKey ${start} and less than the shard's EndingHashKey ${end}.`,
     );
   }
+  checkChanging(account, asAws);
   stream.startResharding(
     [{ type: 'split', at: BigInt(key) }],
     account.clock.now() + account.config.reshardMs,
@@ -151,13 +173,13 @@ export function splitShard({ account, body }: Call): string {
   return '';
 }
 
-export function mergeShards({ account, body }: Call): string {
+export function mergeShards({ account, body, asAws }: Call): string {
   const fields = new Fields(body);
   const name = requiredStreamName(fields);
   const firstId = fields.text('ShardToMerge', { ...SHARD_ID, required: true });
   const secondId = fields.text('AdjacentShardToMerge', { ...SHARD_ID, required: true });
   fields.check();
-  const stream = reshardable(account, name);
+  const stream = reshardable(account, name, asAws);
   const first = openShard(account, stream, firstId);
   const second = openShard(account, stream, secondId);
   // The order counts: the shard to merge is the one with the lower hash keys.
@@ -167,18 +189,19 @@ export function mergeShards({ account, body }: Call): string {
       `Shards ${firstId} and ${secondId} in stream ${name} under account ${account.config.accountId} are not an adjacent pair of shards eligible for merging`,
     );
   }
+  checkChanging(account, asAws);
   const dueMs = account.clock.now() + account.config.reshardMs;
   stream.startResharding([{ type: 'merge', at: second.range.start }], dueMs);
   return '';
 }
 
-export function updateShardCount({ account, body }: Call): string {
+export function updateShardCount({ account, body, asAws }: Call): string {
   const fields = new Fields(body);
   const name = requiredStreamName(fields);
   const target = fields.integer('TargetShardCount', { required: true, min: 1 });
   fields.text('ScalingType', { required: true, oneOf: ['UNIFORM_SCALING'] });
   fields.check();
-  const stream = reshardable(account, name);
+  const stream = reshardable(account, name, asAws);
   const current = stream.open.length;
   if (target > current * 2) {
     throw new AwsError(
@@ -192,8 +215,21 @@ export function updateShardCount({ account, body }: Call): string {
       `UpdateShardCount cannot scale down below half your current open shard count. Current open shard count: ${current}  Target shard count: ${target}`,
     );
   }
+  if (target > MAX_SHARDS) {
+    throw new AwsError(
+      'LimitExceededException',
+      `Target shard count cannot be greater than ${MAX_SHARDS}. Current open shard count: ${current}, Target shard count: ${target}`,
+    );
+  }
+  const now = account.clock.now();
+  if (!asAws && account.limits !== null && !stream.scalings.tryUse(now)) {
+    throw new AwsError(
+      'LimitExceededException',
+      `UpdateShardCount was called 10 times within the last 24 hours for stream ${name} under account ${account.config.accountId}.`,
+    );
+  }
   const starts = stream.open.map((shard) => shard.range.start);
-  stream.startResharding(planUniformScaling(starts, target), account.clock.now() + account.config.reshardMs);
+  stream.startResharding(planUniformScaling(starts, target), now + account.config.reshardMs);
   return JSON.stringify({
     StreamName: name,
     StreamARN: stream.config.arn,
@@ -202,9 +238,9 @@ export function updateShardCount({ account, body }: Call): string {
   });
 }
 
-function reshardable(account: Account, name: string): Stream {
+function reshardable(account: Account, name: string, asAws: boolean): Stream {
   const stream = account.activeStream(name);
-  if (stream.config.mode === 'PROVISIONED') return stream;
+  if (stream.mode === 'PROVISIONED' || asAws) return stream;
   throw new AwsError(
     'ValidationException',
     `Request is invalid. Stream ${name} under account ${account.config.accountId} is in On-Demand mode.`,
@@ -213,7 +249,7 @@ function reshardable(account: Account, name: string): Stream {
 
 function openShard(account: Account, stream: Stream, shardId: string): ShardState {
   const shard = stream.shard(shardId);
-  if (shard === null) {
+  if (shard === null || !stream.isRetained(shard, account.clock.now())) {
     throw new AwsError(
       'ResourceNotFoundException',
       `Could not find shard ${shardId} in stream ${stream.config.name} under account ${account.config.accountId}.`,
@@ -224,21 +260,4 @@ function openShard(account: Account, stream: Stream, shardId: string): ShardStat
     'InvalidArgumentException',
     `Shard ${shardId} in stream ${stream.config.name} under account ${account.config.accountId} has already been merged or split, and thus is not eligible for merging or splitting.`,
   );
-}
-
-/** A shard as ListShards and DescribeStream show it. */
-export function shardJson(shard: ShardState) {
-  return {
-    ShardId: shard.id,
-    ...(shard.parentId === null ? {} : { ParentShardId: shard.parentId }),
-    ...(shard.adjacentParentId === null ? {} : { AdjacentParentShardId: shard.adjacentParentId }),
-    HashKeyRange: {
-      StartingHashKey: shard.range.start.toString(),
-      EndingHashKey: shard.range.end.toString(),
-    },
-    SequenceNumberRange: {
-      StartingSequenceNumber: shard.startingSequenceNumber,
-      ...(shard.endingSequenceNumber === null ? {} : { EndingSequenceNumber: shard.endingSequenceNumber }),
-    },
-  };
 }

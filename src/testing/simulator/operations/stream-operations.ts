@@ -1,23 +1,28 @@
 // Operations on streams as wholes: create, delete, describe, list.
 
-import { requiredStreamName, SHARD_ID, STREAM_NAME } from '../account.ts';
+import { type Account, requiredStreamName, SHARD_ID, STREAM_NAME } from '../account.ts';
 import { AwsError } from '../aws-error.ts';
 import { Fields } from '../fields.ts';
 import { Stream, type StreamMode } from '../stream.ts';
 import type { Call } from './call.ts';
-import { shardJson } from './shard-operations.ts';
+import { shardJson } from './shard-json.ts';
+import { readTags } from './tag-operations.ts';
 
 const ON_DEMAND_SHARDS = 4;
 const DESCRIBE_PAGE = 100;
 const LIST_STREAMS_PAGE = 100;
 export const MAX_SHARDS = 10_000;
+export const RECORD_SIZE_KIB = { min: 1024, max: 10_240 } as const;
+/** API Reference, CreateStream: "more than five streams in the CREATING state"; for other changes it says "too many". */
+const MAX_CHANGING = 5;
 
-export function createStream({ account, body }: Call): string {
+export function createStream({ account, body, asAws }: Call): string {
   const fields = new Fields(body);
   const name = fields.text('StreamName', { ...STREAM_NAME, required: true });
   const shards = fields.integer('ShardCount', { min: 1 });
-  const mode = modeOf(fields);
-  const maxRecordKiB = fields.integer('MaxRecordSizeInKiB', { min: 1024, max: 10_240 });
+  const mode = modeOf(fields, false);
+  const maxRecordKiB = fields.integer('MaxRecordSizeInKiB', RECORD_SIZE_KIB);
+  const tags = readTags(fields, false);
   fields.check();
   if (account.find(name) !== null) {
     throw new AwsError(
@@ -43,6 +48,12 @@ export function createStream({ account, body }: Call): string {
       `This request would exceed the shard limit for the account ${account.config.accountId} in ${account.config.region}. Limit: ${MAX_SHARDS}.`,
     );
   }
+  if (!asAws && account.limits !== null && account.countIn('CREATING') >= MAX_CHANGING) {
+    throw new AwsError(
+      'LimitExceededException',
+      `No more than ${MAX_CHANGING} streams of account ${account.config.accountId} may be CREATING at a time.`,
+    );
+  }
   const now = account.clock.now();
   account.add(
     new Stream({
@@ -50,7 +61,8 @@ export function createStream({ account, body }: Call): string {
       arn: account.arnOf(name),
       mode,
       shards: shards ?? ON_DEMAND_SHARDS,
-      maxRecordBytes: (maxRecordKiB ?? 1024) * 1024,
+      maxRecordBytes: (maxRecordKiB ?? RECORD_SIZE_KIB.min) * 1024,
+      tags,
       createdMs: now,
       activeMs: now + account.config.createStreamMs,
     }),
@@ -58,12 +70,13 @@ export function createStream({ account, body }: Call): string {
   return '';
 }
 
-export function deleteStream({ account, body }: Call): string {
+export function deleteStream({ account, body, asAws }: Call): string {
   const fields = new Fields(body);
   const name = requiredStreamName(fields);
   fields.check();
-  const stream = account.stream(name);
-  if (stream.status !== 'DELETING') stream.startDeleting(account.clock.now() + account.config.createStreamMs);
+  const stream = account.activeStream(name);
+  checkChanging(account, asAws);
+  stream.startDeleting(account.clock.now() + account.config.createStreamMs);
   return '';
 }
 
@@ -96,7 +109,7 @@ export function describeStreamSummary({ account, body }: Call): string {
       ...describe(stream),
       OpenShardCount: stream.status === 'CREATING' ? 0 : stream.open.length,
       ConsumerCount: 0,
-      MaxRecordSizeInKiB: stream.config.maxRecordBytes / 1024,
+      MaxRecordSizeInKiB: stream.maxRecordBytes / 1024,
     },
   });
 }
@@ -124,11 +137,26 @@ export function listStreams({ account, body }: Call): string {
   });
 }
 
-function modeOf(fields: Fields): StreamMode {
+/** Refuses a change while as many streams change as AWS lets change at a time. */
+export function checkChanging(account: Account, asAws: boolean): void {
+  if (asAws || account.limits === null) return;
+  if (account.countIn('CREATING', 'UPDATING', 'DELETING') < MAX_CHANGING) return;
+  throw new AwsError(
+    'LimitExceededException',
+    `No more than ${MAX_CHANGING} streams of account ${account.config.accountId} may change at a time.`,
+  );
+}
+
+export function modeOf(fields: Fields, required: boolean): StreamMode {
   const mode = fields
-    .structure('StreamModeDetails')
+    .structure('StreamModeDetails', required)
     ?.text('StreamMode', { required: true, oneOf: ['PROVISIONED', 'ON_DEMAND'] });
   return mode === 'ON_DEMAND' ? 'ON_DEMAND' : 'PROVISIONED';
+}
+
+/** AWS keeps the creation to the second. */
+export function creationSecond(stream: Stream): number {
+  return Math.floor(stream.config.createdMs / 1000);
 }
 
 function describe(stream: Stream) {
@@ -136,10 +164,9 @@ function describe(stream: Stream) {
     StreamName: stream.config.name,
     StreamARN: stream.config.arn,
     StreamStatus: stream.status,
-    StreamModeDetails: { StreamMode: stream.config.mode },
+    StreamModeDetails: { StreamMode: stream.mode },
     RetentionPeriodHours: stream.retentionHours,
-    // AWS keeps the creation to the second.
-    StreamCreationTimestamp: Math.floor(stream.config.createdMs / 1000),
+    StreamCreationTimestamp: creationSecond(stream),
     EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
     EncryptionType: 'NONE',
   };
