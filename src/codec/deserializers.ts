@@ -1,44 +1,58 @@
 // Bytes to values, for the built-in serializers.
 
 import { ShardpoolError } from '../model/errors.ts';
+import type { SerializerName } from './processor-options.ts';
 
-export const SERIALIZERS = ['json', 'string', 'bytes'] as const;
-export type SerializerName = (typeof SERIALIZERS)[number];
-
-/** Throws ERR_UNDECODABLE for bytes that do not fit. */
-export type Deserialize = (data: Uint8Array) => unknown;
+/** Throws whatever it likes for bytes that do not fit. */
+export interface Deserializer {
+  readonly fromBytes: (data: Uint8Array) => unknown;
+  /** From bytes that are ASCII and a text already. Null where that is no shortcut, or would keep the text in memory. */
+  readonly fromText: ((text: string) => unknown) | null;
+}
 
 // Fatal: bytes that are not UTF-8 must not turn into U+FFFD in silence. A byte order mark is kept, as data like any other.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const toText = (data: Uint8Array) => utf8.decode(data);
+const parse = (text: string) => JSON.parse(text) as unknown;
 
-export function deserializerOf(name: SerializerName): Deserialize {
+export async function deserializerOf(name: SerializerName): Promise<Deserializer> {
   switch (name) {
     case 'json':
-      return undecodableOnThrow('json', (data) => JSON.parse(toText(data)) as unknown);
+      return { fromBytes: (data) => parse(toText(data)), fromText: parse };
     case 'string':
-      return undecodableOnThrow('string', toText);
+      // A string cut out of the text of its batch would keep all of that in memory for as long as someone holds it.
+      return { fromBytes: toText, fromText: null };
     case 'bytes':
-      return (data) => data;
+      return { fromBytes: (data) => data, fromText: null };
+    case 'msgpack': {
+      const { unpackMsgpack } = await import('./msgpack.ts');
+      return { fromBytes: unpackMsgpack, fromText: null };
+    }
     default:
       throw name satisfies never;
   }
 }
 
-/** Whatever `deserialize` throws becomes the cause of an ERR_UNDECODABLE. */
-export function undecodableOnThrow(processor: string, deserialize: Deserialize): Deserialize {
-  return (data) => {
+/** Whatever `decode` throws becomes the cause of an ERR_UNDECODABLE. */
+export function undecodableOnThrow<Input>(
+  processor: string,
+  decode: (input: Input) => unknown,
+): (input: Input) => unknown {
+  return (input) => {
     try {
-      return deserialize(data);
+      return decode(input);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      // The message leaves out where the record lies: who caught it knows, and equal failures should read the same.
-      throw new ShardpoolError(
-        'ERR_UNDECODABLE',
-        `The processor '${processor}' cannot decode the record: ${why}`,
-        { cause },
-      );
+      throw undecodable(processor, cause instanceof Error ? cause.message : String(cause), cause);
     }
   };
+}
+
+/** The message leaves out where the record lies: who caught it knows, and equal failures should read the same. */
+export function undecodable(processor: string, why: string, cause?: unknown): ShardpoolError {
+  return new ShardpoolError(
+    'ERR_UNDECODABLE',
+    `The processor '${processor}' cannot decode the record: ${why}`,
+    { cause },
+  );
 }

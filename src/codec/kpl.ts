@@ -8,7 +8,9 @@
 
 import { hash } from 'node:crypto';
 import protobuf from 'protobufjs/minimal.js';
-import type { UserRecordSink } from './processor.ts';
+import type { Frames } from './processor.ts';
+import { undecodableMark } from './record-marks.ts';
+import { view } from './view.ts';
 
 const MAGIC_BYTES = 4;
 const DIGEST_BYTES = 16;
@@ -31,41 +33,46 @@ const OUT_OF_RANGE = -2;
 /** What was found, before any of it is delivered. */
 interface Aggregate {
   readonly partitionKeys: string[];
-  readonly explicitHashKeys: string[];
+  /** Null for what is no hash key. */
+  readonly explicitHashKeys: (string | null)[];
   /** Partition key index, explicit hash key index, start and end of the data; four numbers to a record. */
   readonly records: number[];
 }
 
 const NUMBERS_PER_RECORD = 4;
 
+const TOO_MANY = undecodableMark('too-many-records');
+/** Four times what Kinesis allows: a long key in one aggregate of many records would become gigabytes of batches. */
+const MAX_KEY_LENGTH = 1024;
+/** Decimal, at most 2^128 - 1. */
+const EXPLICIT_HASH_KEY = /^\d{1,39}$/;
+
 /**
  * Gives the user records of an aggregate to `sink`, each a view into `data`, its subSequenceNumber the index in the
  * aggregate. What is not a valid aggregate from end to end is one plain record, so nothing is ever lost; a valid
- * aggregate of no records gives none. A partition key index outside of its table stands for the outer partition key, such
- * an explicit hash key index for none. Never throws, unless `sink` does.
+ * aggregate of no records gives none, one of more than `maxRecords` is one record. A partition key index outside of its
+ * table stands for the outer partition key, such an explicit hash key index, or a key that is no number, for none. Never
+ * throws, unless `sink` does.
  */
-export function splitKpl(data: Uint8Array, partitionKey: string, sink: UserRecordSink): void {
-  const aggregate = hasFrame(data) ? parse(data) : null;
-  if (aggregate === null) {
-    sink.add(data, partitionKey, null, 0, false);
+export const splitKpl: Frames = (data, partitionKey, sink, maxRecords) => {
+  const aggregate = hasFrame(data) ? parse(data, maxRecords) : null;
+  if (aggregate === null || aggregate === 'too-many') {
+    sink.add(data, partitionKey, null, 0, false, aggregate === null ? 0 : TOO_MANY);
     return;
   }
   const { partitionKeys, explicitHashKeys, records } = aggregate;
-  const { buffer, byteOffset } = data;
   for (let at = 0, index = 0; at < records.length; at += NUMBERS_PER_RECORD, index++) {
-    const start = records[at + 2]!;
-    const end = records[at + 3]!;
     sink.add(
-      new Uint8Array(buffer, byteOffset + start, end - start),
+      view(data, records[at + 2]!, records[at + 3]!),
       entry(partitionKeys, records[at]!) ?? partitionKey,
       entry(explicitHashKeys, records[at + 1]!),
       index,
       true,
     );
   }
-}
+};
 
-function entry(table: readonly string[], index: number): string | null {
+function entry(table: readonly (string | null)[], index: number): string | null {
   return index >= 0 && index < table.length ? table[index]! : null;
 }
 
@@ -98,7 +105,7 @@ function md5(bytes: Uint8Array): Uint8Array | null {
 }
 
 /** Null when the bytes are not an AggregatedRecord. */
-function parse(data: Uint8Array): Aggregate | null {
+function parse(data: Uint8Array, maxRecords: number): Aggregate | 'too-many' | null {
   const found: Aggregate = { partitionKeys: [], explicitHashKeys: [], records: [] };
   // A Buffer over the same memory: only for those does protobufjs decode strings natively.
   const reader = protobuf.Reader.create(
@@ -111,12 +118,13 @@ function parse(data: Uint8Array): Aggregate | null {
       const field = reader.tag();
       switch (field) {
         case PARTITION_KEY_TABLE:
-          found.partitionKeys.push(reader.string());
+          found.partitionKeys.push(partitionKey(reader.string()));
           break;
         case EXPLICIT_HASH_KEY_TABLE:
-          found.explicitHashKeys.push(reader.string());
+          found.explicitHashKeys.push(explicitHashKey(reader.string()));
           break;
         case RECORDS:
+          if (found.records.length === maxRecords * NUMBERS_PER_RECORD) return 'too-many';
           parseRecord(reader, found.records);
           break;
         default:
@@ -127,6 +135,15 @@ function parse(data: Uint8Array): Aggregate | null {
     return null;
   }
   return found;
+}
+
+function partitionKey(key: string): string {
+  if (key.length > MAX_KEY_LENGTH) throw new RangeError('A partition key is too long');
+  return key;
+}
+
+function explicitHashKey(key: string): string | null {
+  return EXPLICIT_HASH_KEY.test(key) ? key : null;
 }
 
 function parseRecord(reader: protobuf.Reader, records: number[]): void {

@@ -1,17 +1,14 @@
 // Processors that users bring along as a module.
 
 import { ShardpoolError } from '../model/errors.ts';
-import { undecodableOnThrow } from './deserializers.ts';
-import type { Processor, UserRecordSink } from './processor.ts';
+import { assembleProcessor } from './assemble-processor.ts';
+import { type Deserializer, deserializerOf } from './deserializers.ts';
+import { asyncTransform, type Transform } from './payload-stages.ts';
+import type { Frames, Processor, UserProcessor, UserRecordSink } from './processor.ts';
+import { AGGREGATORS, type AggregatorName, payloadOptions, SERIALIZERS } from './processor-options.ts';
+import { undecodableMark } from './record-marks.ts';
 
 type Options = Readonly<Record<string, unknown>>;
-
-/** What a module has to make: `split` is needed only where one Kinesis record holds several user records. */
-interface UserProcessor {
-  readonly name?: unknown;
-  deserialize(data: Uint8Array): unknown;
-  split?(data: Uint8Array, partitionKey: string, sink: UserRecordSink): void;
-}
 
 /**
  * Imports `module` (a URL, or the name of a package) and takes, in this order: its function `createProcessor(options)`; its
@@ -26,17 +23,26 @@ export async function moduleProcessor(module: string, options: Options): Promise
     throw invalid(module, `cannot be imported: ${messageOf(cause)}`, cause);
   }
   const made = await make(module, exported, options);
-  if (!isUserProcessor(made)) throw invalid(module, 'has no function `deserialize`');
-  if (made.split !== undefined && typeof made.split !== 'function')
-    throw invalid(module, 'has a `split` that is no function');
-  return adapt(made, typeof made.name === 'string' && made.name !== '' ? made.name : module);
+  if (typeof made !== 'object' || made === null) throw invalid(module, 'has no function `deserialize`');
+  const user = made as Fields;
+  const name = typeof user.name === 'string' && user.name !== '' ? user.name : module;
+  return assembleProcessor({
+    name,
+    aggregator: aggregatorOf(module, user),
+    payload: payloadOf(module, user),
+    transform: transformOf(module, name, user),
+    deserializer: await deserializerFor(module, user),
+  });
 }
+
+/** What a module made, before anything of it is checked. */
+type Fields = { readonly [Name in keyof UserProcessor]?: unknown };
 
 async function make(module: string, exported: Record<string, unknown>, options: Options): Promise<unknown> {
   const factory = exported['createProcessor'] ?? exported['default'];
   if (typeof factory !== 'function') return factory;
   try {
-    return isProcessorClass(factory)
+    return isClass(factory)
       ? new factory(options)
       : await (factory as (options: Options) => unknown)(options);
   } catch (cause) {
@@ -44,54 +50,101 @@ async function make(module: string, exported: Record<string, unknown>, options: 
   }
 }
 
-function adapt(user: UserProcessor, name: string): Processor {
-  const split = user.split?.bind(user);
-  return {
-    name,
-    split:
-      split === undefined
-        ? (data, partitionKey, sink) => sink.add(data, partitionKey, null, 0, false)
-        : (data, partitionKey, sink) => guardedSplit(split, data, partitionKey, sink),
-    deserialize: undecodableOnThrow(name, (data) => user.deserialize(data)),
-  };
+/** Also one from before classes had a syntax of their own, by its prototype. */
+function isClass(value: Function): value is new (options: Options) => unknown {
+  const prototype = value.prototype as { readonly deserialize?: unknown } | undefined;
+  return (
+    typeof prototype?.deserialize === 'function' || /^class\b/.test(Function.prototype.toString.call(value))
+  );
 }
 
-type Split = Processor['split'];
+async function deserializerFor(module: string, user: Fields): Promise<Deserializer> {
+  const { deserialize, serializer } = user;
+  if (serializer === undefined) {
+    if (typeof deserialize !== 'function') throw invalid(module, 'has no function `deserialize`');
+    const bound = (deserialize as (data: Uint8Array) => unknown).bind(user);
+    return { fromBytes: bound, fromText: null };
+  }
+  if (deserialize !== undefined) throw invalid(module, 'has both `serializer` and `deserialize`');
+  return deserializerOf(known(module, 'serializer', serializer, SERIALIZERS));
+}
+
+function aggregatorOf(module: string, user: Fields): AggregatorName | Frames {
+  const { split, aggregator } = user;
+  if (split === undefined) return known(module, 'aggregator', aggregator ?? 'plain', AGGREGATORS);
+  if (typeof split !== 'function') throw invalid(module, 'has a `split` that is no function');
+  if (aggregator !== undefined) throw invalid(module, 'has both `aggregator` and `split`');
+  return guarded((split as UserSplit).bind(user));
+}
+
+function payloadOf(module: string, user: Fields): ReturnType<typeof payloadOptions> {
+  try {
+    return payloadOptions(user);
+  } catch (cause) {
+    throw invalid(module, `has a property that does not fit: ${messageOf(cause)}`, cause);
+  }
+}
+
+function transformOf(module: string, name: string, user: Fields): Transform | null {
+  const { transform } = user;
+  if (transform === undefined) return null;
+  if (typeof transform !== 'function') throw invalid(module, 'has a `transform` that is no function');
+  // Known at once for most; others are found out by the promise that they return.
+  if (transform.constructor.name === 'AsyncFunction') throw asyncTransform(name);
+  return (transform as Transform).bind(user);
+}
+
+function known<const Name extends string>(
+  module: string,
+  field: string,
+  value: unknown,
+  names: readonly Name[],
+): Name {
+  const found = names.find((each) => each === value);
+  if (found === undefined) throw invalid(module, `has a \`${field}\` that is none of ${names.join(', ')}`);
+  return found;
+}
+
+type UserSplit = (data: Uint8Array, partitionKey: string, sink: UserRecordSink) => void;
+
+const TOO_MANY = undecodableMark('too-many-records');
+/** As Kinesis has it. A batch joins them with commas. */
+const EXPLICIT_HASH_KEY = /^\d{1,39}$/;
 
 /**
  * A user's `split` as the rest of shardpool may rely on it: all records or, if it throws, the whole as one plain record;
  * numbered from 0 without gaps, because checkpoints count on it.
  */
-function guardedSplit(split: Split, data: Uint8Array, partitionKey: string, sink: UserRecordSink): void {
-  const found: Parameters<UserRecordSink['add']>[] = [];
-  try {
-    split(data, partitionKey, {
-      add(bytes, key, explicitHashKey, _subSequenceNumber, aggregated) {
-        if (!(bytes instanceof Uint8Array) || typeof key !== 'string') {
-          throw new TypeError('Expected add() to be called with a Uint8Array and a string');
-        }
-        found.push([bytes, key, explicitHashKey ?? null, found.length, aggregated ?? true]);
-      },
-    });
-  } catch {
-    sink.add(data, partitionKey, null, 0, false);
-    return;
-  }
-  for (const record of found) sink.add(...record);
-}
-
-function isProcessorClass(value: unknown): value is new (options: Options) => unknown {
-  const prototype: unknown = (value as { prototype?: unknown }).prototype;
-  return isUserProcessor(prototype);
-}
-
-function isUserProcessor(value: unknown): value is UserProcessor {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'deserialize' in value &&
-    typeof value.deserialize === 'function'
-  );
+function guarded(split: UserSplit): Frames {
+  return (data, partitionKey, sink, maxRecords) => {
+    const found: { bytes: Uint8Array; key: string; hashKey: string | null; aggregated: boolean }[] = [];
+    let count = 0;
+    try {
+      split(data, partitionKey, {
+        add(bytes, key, hashKey, _index, aggregated) {
+          if (!(bytes instanceof Uint8Array) || typeof key !== 'string') {
+            throw new TypeError('Expected add() to be called with a Uint8Array and a string');
+          }
+          if (typeof hashKey === 'string' && !EXPLICIT_HASH_KEY.test(hashKey)) {
+            throw new TypeError('Expected the explicit hash key to be a decimal number');
+          }
+          count += 1;
+          if (count > maxRecords) return;
+          found.push({ bytes, key, hashKey: hashKey ?? null, aggregated: aggregated ?? true });
+        },
+      });
+    } catch {
+      sink.add(data, partitionKey, null, 0, false);
+      return;
+    }
+    if (count > maxRecords) {
+      sink.add(data, partitionKey, null, 0, false, TOO_MANY);
+      return;
+    }
+    found.forEach(({ bytes, key, hashKey, aggregated }, index) =>
+      sink.add(bytes, key, hashKey, index, aggregated),
+    );
+  };
 }
 
 function messageOf(error: unknown): string {

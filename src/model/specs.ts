@@ -14,7 +14,18 @@ export interface NamedSpec<Name extends string> {
   readonly options: SpecOptions;
 }
 
-export const PROCESSORS = ['json', 'string', 'bytes', 'kpl-json', 'auto'] as const;
+export const PROCESSORS = [
+  'json',
+  'json-lines',
+  'json-list',
+  'string',
+  'bytes',
+  'msgpack',
+  'kpl-json',
+  'kpl-string',
+  'kpl-msgpack',
+  'auto',
+] as const;
 export type ProcessorName = (typeof PROCESSORS)[number];
 export type ProcessorSpec = NamedSpec<ProcessorName> | ModuleSpec;
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createProcessor } from '../../src/codec/create-processor.ts';
-import type { Processor } from '../../src/codec/processor.ts';
+import type { Processor, SplitSink } from '../../src/codec/processor.ts';
 import { ShardpoolError } from '../../src/model/errors.ts';
 import { PROCESSORS, type ProcessorSpec } from '../../src/model/specs.ts';
 import { aggregate } from './aggregate.ts';
@@ -17,9 +17,11 @@ const AGGREGATE = aggregate({
 
 function split(processor: Processor, data: Uint8Array) {
   const found: [string, string, string | null, number, boolean][] = [];
-  processor.split(data, 'outer', {
-    add: (data, ...rest) => found.push([Buffer.from(data).toString('latin1'), ...rest]),
-  });
+  const sink: SplitSink = {
+    add: (data, key, hashKey, sub, aggregated) =>
+      found.push([Buffer.from(data).toString('latin1'), key, hashKey, sub, aggregated]),
+  };
+  processor.split(data, 'outer', sink, '1');
   return found;
 }
 
@@ -133,9 +135,9 @@ describe('codec/create-processor', () => {
 
   describe('options', () => {
     const wrong: [ProcessorSpec, RegExp][] = [
-      [{ name: 'xml' as 'json', options: {} }, /one of json, string, bytes.*got 'xml'/],
-      [{ name: 'toString' as 'json', options: {} }, /got 'toString'/],
-      [{ name: 'auto', options: { serializer: 'xml' } }, /`serializer`.*got "xml"/],
+      [{ name: 'xml' as 'json', options: {} }, /one of json, json-lines, .*got `'xml'`/],
+      [{ name: 'toString' as 'json', options: {} }, /got `'toString'`/],
+      [{ name: 'auto', options: { serializer: 'xml' } }, /`processor.serializer`.*got `'xml'`/],
       [{ name: 'auto', options: { serialiser: 'json' } }, /'auto' has no option `serialiser`/],
       [{ name: 'json', options: { strict: true } }, /'json' has no option `strict`/],
     ];

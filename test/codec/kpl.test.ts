@@ -2,7 +2,9 @@ import { createRequire } from 'node:module';
 import { randomBytes, randomInt } from 'node:crypto';
 import { expect } from 'chai';
 import { splitKpl } from '../../src/codec/kpl.ts';
+import type { SplitSink } from '../../src/codec/processor.ts';
 import { aggregate, field, frame, type InnerRecord, message, varint } from './aggregate.ts';
+import { framesOf, texts } from './splits.ts';
 
 interface Found {
   data: Uint8Array;
@@ -12,11 +14,12 @@ interface Found {
   aggregated: boolean;
 }
 
-function split(data: Uint8Array, partitionKey = 'outer'): Found[] {
+function split(data: Uint8Array, partitionKey = 'outer', maxRecords = 1_000_000): Found[] {
   const found: Found[] = [];
-  splitKpl(data, partitionKey, {
+  const sink: SplitSink = {
     add: (data, key, hashKey, sub, aggregated) => found.push({ data, key, hashKey, sub, aggregated }),
-  });
+  };
+  splitKpl(data, partitionKey, sink, maxRecords);
   return found;
 }
 
@@ -154,6 +157,20 @@ describe('codec/kpl', () => {
   it('gives nothing for an aggregate of no records', () => {
     expect(split(frame(Buffer.alloc(0)))).to.deep.equal([]);
     expect(split(aggregate({ keys: ['k'] }))).to.deep.equal([]);
+  });
+
+  it('gives an aggregate of more records than allowed as one that is flagged, and one of just as many in full', () => {
+    const data = aggregate({ keys: ['k'], records: [1, 2, 3].map((n) => ({ key: 0, data: bytes(`${n}`) })) });
+    expect(text(split(data, 'outer', 3))).to.deep.equal(['1', '2', '3']);
+    expect(texts(framesOf(splitKpl, data, 2))).to.deep.equal([`${data.toString('latin1')}!too-many-records`]);
+  });
+
+  it('takes an explicit hash key that is no number for none, and keys of a length that explodes for no aggregate', () => {
+    const hashKeys = ['5', '1,2', '', 'x', '9'.repeat(40), '-1'];
+    const records = hashKeys.map((_, hashKey) => ({ key: 0, hashKey, data: bytes('d') }));
+    const found = split(aggregate({ keys: ['k'.repeat(1024)], hashKeys, records }));
+    expect(found.map(({ hashKey }) => hashKey)).to.deep.equal(['5', null, null, null, null, null]);
+    expectPlain(aggregate({ keys: ['k'.repeat(1025)], records: [{ key: 0, data: bytes('d') }] }));
   });
 
   it('does not open an aggregate within an aggregate', () => {

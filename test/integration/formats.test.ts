@@ -1,9 +1,12 @@
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { Packr } from 'msgpackr';
 import { aggregate } from '../codec/aggregate.ts';
 import { type Batch, type HandlerContext, ShardpoolError, type StreamRecord } from '../../src/index.ts';
-import { ConsumerRun } from '../support/consumer-run.ts';
+import { ConsumerRun, moduleUrl } from '../support/consumer-run.ts';
 import { type SimulatedServer, simulatedServer } from '../support/kinesis-server.ts';
 import { PLACEMENTS } from '../support/placements.ts';
+import { within } from '../support/until.ts';
 import type { DescribedRecord } from './handlers/describing.ts';
 
 const WITHIN_MS = 15_000;
@@ -35,7 +38,7 @@ describe('record formats', function () {
   for (const placement of PLACEMENTS) {
     /** Puts the records, reads them with the processor, and returns what the handler saw of `count` user records. */
     const roundTrip = async (
-      processor: string | { name: string },
+      processor: string | { readonly name: string; readonly compression?: string } | { readonly module: URL },
       records: readonly { data: Uint8Array; partitionKey?: string; explicitHashKey?: string }[],
       count = records.length,
     ): Promise<DescribedRecord[]> => {
@@ -132,6 +135,111 @@ describe('record formats', function () {
         expect(found.map(({ hex }) => hex)).to.deep.equal(
           [text('plain'), text('one'), text(''), broken].map((data) => data.toString('hex')),
         );
+      });
+
+      it('json-lines, json-list and msgpack: frames of one Kinesis record are user records, in order', async () => {
+        const values = [{ n: 1 }, [UNICODE], 'text', null, 4];
+        const whole = (found: readonly DescribedRecord[]) => {
+          expect(found.map(({ value }) => value)).to.deep.equal(values);
+          expect(found.map(({ subSequenceNumber }) => subSequenceNumber)).to.deep.equal([0, 1, 2, 3, 0]);
+          expect(found.map(({ aggregated }) => aggregated)).to.deep.equal([true, true, true, true, true]);
+        };
+        const [first, last] = [values.slice(0, 4), values.slice(4)];
+        const lines = (part: unknown[]) => text(part.map((value) => `${JSON.stringify(value)}\r\n`).join(''));
+        whole(await roundTrip('json-lines', [{ data: lines(first) }, { data: lines(last) }], 5));
+        const elements = { name: 'json-list', elements: true };
+        whole(await roundTrip(elements, [{ data: json(first) }, { data: json(last) }], 5));
+        const packr = new Packr({ useRecords: false, variableMapSize: true });
+        const netstrings = (part: unknown[]) =>
+          Buffer.concat(
+            part.flatMap((value) => {
+              const packed = packr.pack(value);
+              return [text(`${packed.length}:`), packed, text(',')];
+            }),
+          );
+        whole(await roundTrip('msgpack', [{ data: netstrings(first) }, { data: netstrings(last) }], 5));
+        const list = await roundTrip('json-list', [{ data: json(first) }]);
+        expect(list.map(({ value }) => value)).to.deep.equal([first]);
+      });
+
+      it('kpl-string and kpl-msgpack: as kpl-json, with other values', async () => {
+        const of = (...data: Buffer[]) =>
+          aggregate({ keys: ['k'], records: data.map((each) => ({ data: each, key: 0 })) });
+        const strings = await roundTrip(
+          'kpl-string',
+          [{ data: of(text('a'), text(UNICODE)) }, { data: text('c') }],
+          3,
+        );
+        expect(strings.map(({ value }) => value)).to.deep.equal(['a', UNICODE, 'c']);
+        const packed = await roundTrip('kpl-msgpack', [{ data: of(text('\u0001'), text('\u0002')) }], 2);
+        expect(packed.map(({ value }) => value)).to.deep.equal([1, 2]);
+      });
+
+      it('compressed records, whole and inside of aggregates', async () => {
+        const values = [1, 2, 3].map((n) => ({ n, text: 'x'.repeat(1_000) }));
+        const lines = gzipSync(values.map((value) => JSON.stringify(value)).join('\n'));
+        const inLines = await roundTrip({ name: 'json-lines', compression: 'gzip' }, [{ data: lines }], 3);
+        expect(inLines.map(({ value }) => value)).to.deep.equal(values);
+        const records = values.map((value) => ({ data: brotliCompressSync(json(value)), key: 0 }));
+        const data = aggregate({ keys: ['k'], records });
+        const inside = await roundTrip({ name: 'kpl-json', compression: 'brotli' }, [{ data }], 3);
+        expect(inside.map(({ value }) => value)).to.deep.equal(values);
+        // As they are in memory: inflated, which is what counts against the budget.
+        expect(inside.every(({ bytes }) => bytes > 1_000)).to.equal(true);
+      });
+
+      it('a module with aggregator, compression and transform, which runs in the fetch thread', async () => {
+        const values = [{ n: 1 }, { n: 2 }, { n: 3 }];
+        const sealed = values.map((value) => Buffer.from(json(value).map((byte) => byte + 5)));
+        const data = gzipSync(Buffer.concat(sealed.flatMap((line) => [line, text('\n')])));
+        const module = { module: moduleUrl('processors', 'sealed'), options: { shift: 5 } };
+        const found = await roundTrip(module, [{ data, partitionKey: UNICODE }], 3);
+        const seen = found.map(({ value }) => value as Record<string, unknown>);
+        expect(seen).to.deep.equal(
+          values.map((opened, subSequenceNumber) => ({
+            opened,
+            subSequenceNumber,
+            partitionKey: UNICODE,
+            sequenceNumber: found[0]!.sequenceNumber,
+            inMain: false,
+          })),
+        );
+        expect(Buffer.from(found[0]!.hex, 'hex').toString(), 'data is what transform made').to.equal(
+          JSON.stringify(found[0]!.value),
+        );
+      });
+
+      it('an async transform ends the consumer with ERR_INVALID_PROCESSOR at the first record', async () => {
+        const stream = await createStream();
+        await server.simulator.put(stream, [{ data: json(1), partitionKey: 'k' }]);
+        const processor = { module: moduleUrl('processors', 'promising') };
+        await using run = new ConsumerRun(
+          server,
+          { module: 'describing' },
+          { stream, processor, ...placement.options },
+        );
+        const error = await within('the consumer ends', WITHIN_MS, run.finished);
+        expect(error).to.be.instanceOf(ShardpoolError).and.have.property('code', 'ERR_INVALID_PROCESSOR');
+        expect(error!.message).to.include('async `transform`');
+      });
+
+      it('what is broken in the fetch thread fails the handler there, and loses nothing before it', async () => {
+        const stream = await createStream();
+        await server.simulator.put(stream, [
+          { data: text('1:\u0001,1:\u0002,9:cut'), partitionKey: 'k' },
+          { data: text('1:\u0003,'), partitionKey: 'k' },
+        ]);
+        const options = { stream, onFailure: { minDelayMs: 20, maxDelayMs: 100 }, batch: { maxRecords: 1 } };
+        await using run = new ConsumerRun(
+          server,
+          { module: 'describing' },
+          { ...options, processor: 'msgpack', ...placement.options },
+        );
+        const failed = await run.until('a call failed', WITHIN_MS, () => run.of('handler:failed')[0]);
+        expect(failed.error).to.have.property('code', 'ERR_UNDECODABLE');
+        expect(failed.error.message).to.include('break off');
+        const notes = run.reports.of('note').map((note) => JSON.parse(note.text) as DescribedRecord);
+        expect(notes.map(({ value }) => value)).to.deep.equal([1, 2]);
       });
 
       it('records of 1 MiB, and one aggregate with many user records', async () => {
