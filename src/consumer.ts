@@ -1,14 +1,15 @@
 // The consumer: wires options, receivers and the coordinator's thread, and owns start and stop.
 
 import { EventEmitter } from 'node:events';
-import { MessageChannel } from 'node:worker_threads';
-import { type CoordinatorClient, startCoordinator } from './consumer/coordinator-client.ts';
+import { type Coordination, createCoordination } from './consumer/coordination.ts';
 import { type ConsumerEvents, toConsumerEvent } from './consumer/events.ts';
 import { type HandlerThreads, startHandlerThreads } from './consumer/handler-threads.ts';
-import { openReceiver } from './consumer/open-receiver.ts';
+import { openReceiver, type ReceivingThread } from './consumer/open-receiver.ts';
 import { createPuller, type Puller } from './consumer/puller.ts';
 import { type ConsumerStatus, toConsumerStatus } from './consumer/status.ts';
-import { coordinatorConfig, createSharedMemory, receiverConfig } from './consumer/thread-config.ts';
+import { receiverConfig } from './consumer/thread-config.ts';
+import { callsInHand } from './delivery/calls-in-hand.ts';
+import type { Receiver } from './delivery/receiver.ts';
 import { handlerModuleUrl, importHandler, toHandler } from './handler.ts';
 import { resolveAddress } from './kinesis/addressing.ts';
 import { loadCredentials } from './kinesis/credentials.ts';
@@ -38,10 +39,12 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   readonly #finished = deferred();
   #state: State = 'idle';
   #isReady = false;
-  #coordinator: CoordinatorClient | null = null;
+  #coordination: Coordination | null = null;
   #handlerThreads: HandlerThreads | null = null;
   /** The handler in main; null with handler threads. */
   #handler: Handler | null = null;
+  readonly #receiving: ReceivingThread = { receiver: 0, calls: callsInHand(), mayDie: false };
+  #receiver: Receiver | null = null;
   #puller: Puller | null = null;
   #error: Error | null = null;
   #stopped: Promise<void> | null = null;
@@ -107,22 +110,27 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
 
   /** Where every shard stands. Rejects with ERR_INVALID_STATE on a consumer that does not run. */
   async status(): Promise<ConsumerStatus> {
-    if (this.#coordinator === null)
+    if (this.#coordination === null)
       throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
-    return toConsumerStatus(await this.#coordinator.status());
+    return toConsumerStatus(await this.#coordination.status());
   }
 
-  /** Writes the checkpoints of everything acked so far, now. */
+  /**
+   * Writes the checkpoints of everything acked so far, now. With `ack: 'manual'` it acks first: everything whose handler call has
+   * returned, of all shards; in a loop, everything that was pulled, also the item in hand.
+   */
   async checkpoint(): Promise<void> {
-    if (this.#coordinator === null)
+    if (this.#coordination === null)
       throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
-    await this.#coordinator.checkpoint();
+    if (this.#options.ack === 'manual') this.#puller?.ackPulled();
+    await this.#coordination.checkpoint();
   }
 
   /**
    * Fetches nothing more, lets handlers finish what was received, writes the last checkpoints and gives the leases back.
-   * What has not finished after `deadlineMs` (default: `drainDeadlineMs`) is aborted and will be read again. Never rejects;
-   * calling it again waits for the first call.
+   * What has not finished after `deadlineMs` (default: `drainDeadlineMs`) is aborted and will be read again, and so will what waits
+   * to be tried again. In a loop it may be awaited: what the loop does not pull any more is given back. Never rejects; calling
+   * it again waits for the first call.
    */
   stop({ deadlineMs = this.#options.drainDeadlineMs }: { readonly deadlineMs?: number } = {}): Promise<void> {
     this.#stopped ??= this.#stop(deadlineMs);
@@ -147,6 +155,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
       );
     }
     const puller = createPuller({
+      ack: this.#options.ack,
       timers: systemTimers,
       idleTimeoutMs: this.#options.idleTimeoutMs,
       ready: this.#ready.promise.catch(() => undefined),
@@ -177,23 +186,20 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
 
   async #start(handler: Handler | string): Promise<void> {
     const options = this.#options;
-    const memory = createSharedMemory(options);
-    const channels = Array.from({ length: Math.max(1, options.handlerThreads) }, () => new MessageChannel());
-    const links = channels.map(({ port1 }) => port1 as unknown as RawPort);
-    if (options.handlerThreads === 0) await this.#receiveHere(handler, links[0]!, memory);
-    else await this.#receiveInThreads(handler as string, links, memory);
+    if (options.handlerThreads === 0) await this.#setUpHandler(handler);
+    else this.#startHandlerThreads(handler as string);
     if (this.#state !== 'starting') return;
-    const coordinator = startCoordinator({
-      config: coordinatorConfig(options),
-      memory,
-      receivers: channels.map(({ port2 }) => port2 as unknown as RawPort),
+    const coordination = createCoordination({
+      options,
+      attach: (memory, links) => this.#attach(memory, links),
       credentials: this.#credentials,
+      onReceiverGone: (receiver, shards) => this.#handlerThreads?.shardsOf(receiver, shards),
       emit: (event) => this.#emitThreadEvent(event),
       log: (record) => this.#log(record),
       onFatal: (error) => this.#fail(error),
     });
-    this.#coordinator = coordinator;
-    await coordinator.started;
+    this.#coordination = coordination;
+    await coordination.start();
     // A stop that began meanwhile goes its own way.
     if ((this.#state as State) !== 'starting') return;
     this.#state = 'running';
@@ -202,36 +208,52 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     this.#emit('ready');
   }
 
-  async #receiveHere(value: Handler | string, link: RawPort, memory: SharedMemory): Promise<void> {
+  async #setUpHandler(value: Handler | string): Promise<void> {
     const handler = typeof value === 'string' ? await importHandler(value) : value;
     if (this.#state !== 'starting') return;
     this.#handler = handler;
     await handler.setup?.({ logger: this.#options.logger, thread: 0 });
-    await openReceiver({
-      link,
-      config: receiverConfig(this.#options),
-      memory,
-      handler,
-      logger: this.#options.logger,
-      emit: (event) => this.#emitThreadEvent(event),
-      onError: (error) => this.#fail(error),
-      onEnd: () => undefined,
-    });
-    // The coordinator's thread is what keeps the process alive.
-    link.unref?.();
   }
 
-  async #receiveInThreads(module: string, links: readonly RawPort[], memory: SharedMemory): Promise<void> {
+  #startHandlerThreads(module: string): void {
+    const { handlerThreads: threads, handlerHangMs: hangMs } = this.#options;
     this.#handlerThreads = startHandlerThreads({
       module,
-      config: receiverConfig(this.#options),
-      memory,
-      links,
+      threads,
+      hangMs,
+      config: { ...receiverConfig(this.#options), ack: this.#options.ack },
+      link: (receiver) => this.#coordination!.link(receiver),
       emit: (event) => this.#emitThreadEvent(event),
       log: (record) => this.#log(record),
       onFatal: (error) => this.#fail(error),
     });
-    await this.#handlerThreads.ready;
+  }
+
+  /** Opens the receivers, or moves them to a coordinator that follows another one. */
+  async #attach(memory: SharedMemory, links: readonly RawPort[]): Promise<void> {
+    const threads = this.#handlerThreads;
+    if (threads === null) await this.#receiveHere(memory, links[0]!);
+    else if (this.#state === 'starting') await threads.start(memory, links);
+    else threads.attach(memory, links);
+  }
+
+  async #receiveHere(memory: SharedMemory, link: RawPort): Promise<void> {
+    this.#receiver?.detach();
+    this.#receiver = await openReceiver(
+      {
+        link,
+        config: { ...receiverConfig(this.#options), ack: this.#options.ack },
+        memory,
+        handler: this.#handler!,
+        logger: this.#options.logger,
+        emit: (event) => this.#emitThreadEvent(event),
+        onError: (error) => this.#fail(error),
+        onEnd: () => undefined,
+      },
+      this.#receiving,
+    );
+    // The coordinator's thread is what keeps the process alive.
+    link.unref?.();
   }
 
   #fail(reason: unknown): void {
@@ -252,11 +274,14 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     const wasIdle = this.#state === 'idle';
     this.#state = 'stopping';
     this.#isReady = false;
-    const outcome = await this.#coordinator?.stop(deadlineMs);
+    this.#puller?.drain();
+    const outcome = await this.#coordination?.stop(deadlineMs);
+    // Handlers that still run, or that a hung coordinator could not tell: nothing of theirs counts any more.
+    this.#receiver?.detach();
     await this.#handlerThreads?.end(HANDLER_THREADS_END_MS);
     if (!wasIdle) await this.#teardown();
     this.#state = 'stopped';
-    this.#coordinator = null;
+    this.#coordination = null;
     const stopped = new ShardpoolError('ERR_STOPPED', 'The consumer was stopped');
     this.#ready.reject(this.#error ?? stopped);
     this.#puller?.close(this.#error);

@@ -11,6 +11,7 @@ export type {
   HandlerFunction,
   HandlerHooks,
   HandlerShard,
+  PartlyFailed,
 } from './model/handler.ts';
 
 /**

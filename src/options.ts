@@ -1,6 +1,7 @@
 // Public options -> resolved options: every check and every default of the consumer is here and nowhere else.
 
 import { availableParallelism, hostname } from 'node:os';
+import { builtInOptions } from './codec/processor-options.ts';
 import { integer, invalid, number, object, oneOf, text } from './model/checks.ts';
 import { ShardpoolError } from './model/errors.ts';
 import { LOG_LEVELS, type Logger, silentLogger } from './model/logger.ts';
@@ -14,7 +15,7 @@ import {
   type ProcessorName,
   type ProcessorSpec,
 } from './model/specs.ts';
-import type { BatchShape } from './protocol.ts';
+import type { AckMode, BatchShape } from './protocol.ts';
 
 /** A built-in by name, with its options, or a module of one's own. */
 export type SpecOption<Name extends string> =
@@ -71,10 +72,16 @@ export interface ConsumerOptions {
   readonly maxBufferedRecords?: number | undefined;
   /** What one call of the handler gets at most. Default: 1 000 records, 1 MiB, without waiting for more. */
   readonly batch?: Partial<BatchShape> | undefined;
+  /** Whether a handler call that returns acks its batch, or only `batch.ack` and `checkpoint` do. Default: `'auto'`. */
+  readonly ack?: AckMode | undefined;
   /** Between two writes of the checkpoints, ms. Default: 1 000. */
   readonly checkpointIntervalMs?: number | undefined;
   /** How long a lease holds without a heartbeat, ms. Default: 10 000. */
   readonly leaseDurationMs?: number | undefined;
+  /** How long a fetch thread may stand still before it is ended and replaced, ms. Default: 30 000. */
+  readonly threadHangMs?: number | undefined;
+  /** The same for a handler thread, whose handler may compute for long; main cannot be ended. Default: 300 000. */
+  readonly handlerHangMs?: number | undefined;
   /** How long `stop` waits for handlers, ms. Default: 30 000. */
   readonly drainDeadlineMs?: number | undefined;
   /** The pauses between two calls with a batch that failed, ms, doubling. Default: 100 to 30 000. */
@@ -115,10 +122,13 @@ export interface ResolvedConsumerOptions {
   readonly maxBufferedBytes: number;
   readonly maxBufferedRecords: number;
   readonly batch: BatchShape;
+  readonly ack: AckMode;
   readonly checkpointIntervalMs: number;
   readonly leaseDurationMs: number;
   readonly marginMs: number;
   readonly heartbeatIntervalMs: number;
+  readonly threadHangMs: number;
+  readonly handlerHangMs: number;
   readonly drainDeadlineMs: number;
   readonly onFailure: { readonly minDelayMs: number; readonly maxDelayMs: number };
   readonly describe: 'list-shards' | 'describe-stream' | 'skip';
@@ -163,7 +173,7 @@ function resolve(options: ConsumerOptions): ResolvedConsumerOptions {
     endpoint: endpoint(options.endpoint),
     credentials: options.credentials,
     start: start(options.start),
-    processor: spec('processor', given(options, 'processor', 'json'), PROCESSORS),
+    processor: processor(given(options, 'processor', 'json')),
     checkpointer: spec('checkpointer', given(options, 'checkpointer', 'memory'), CHECKPOINTERS),
     threads:
       options.threads === undefined || options.threads === 'auto'
@@ -180,10 +190,13 @@ function resolve(options: ConsumerOptions): ResolvedConsumerOptions {
     maxBufferedBytes: whole('maxBufferedBytes', 64 * 2 ** 20, 2 ** 20, 2 ** 40),
     maxBufferedRecords: whole('maxBufferedRecords', 100_000, 1, 2 ** 31 - 1),
     batch: batch(given(options, 'batch', {})),
+    ack: oneOf('ack', given(options, 'ack', 'auto'), ['auto', 'manual']),
     checkpointIntervalMs: whole('checkpointIntervalMs', 1_000, 10, DAY_MS),
     leaseDurationMs,
     marginMs: Math.round(leaseDurationMs * MARGIN_SHARE),
     heartbeatIntervalMs: Math.round(leaseDurationMs / BEATS_PER_LEASE),
+    threadHangMs: whole('threadHangMs', 30_000, 1_000, DAY_MS),
+    handlerHangMs: whole('handlerHangMs', 300_000, 1_000, DAY_MS),
     drainDeadlineMs: whole('drainDeadlineMs', 30_000, 0, DAY_MS),
     onFailure: onFailure(given(options, 'onFailure', {})),
     describe: oneOf('describe', given(options, 'describe', 'list-shards'), [
@@ -245,8 +258,11 @@ export const CONSUMER_OPTIONS = [
   'maxBufferedBytes',
   'maxBufferedRecords',
   'batch',
+  'ack',
   'checkpointIntervalMs',
   'leaseDurationMs',
+  'threadHangMs',
+  'handlerHangMs',
   'drainDeadlineMs',
   'onFailure',
   'describe',
@@ -288,6 +304,13 @@ function start(value: unknown): ResolvedConsumerOptions['start'] {
   if (value === 'TRIM_HORIZON' || value === 'LATEST') return value;
   if (value instanceof Date && !Number.isNaN(value.getTime())) return { at: value.getTime() };
   throw invalid('start', "'TRIM_HORIZON', 'LATEST' or a valid Date", value);
+}
+
+/** The options of a built-in are checked here; those of a module are its own. */
+function processor(value: unknown): ProcessorSpec {
+  const named = spec('processor', value, PROCESSORS);
+  if ('name' in named) builtInOptions(named.name, named.options);
+  return named;
 }
 
 function spec<Name extends string>(

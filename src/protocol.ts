@@ -11,8 +11,9 @@
 
 import type { EncodedError } from './model/errors.ts';
 import type { Position } from './model/position.ts';
-import type { ChildShard, EndReason, LeaseState, ShardState } from './model/shard.ts';
+import type { ChildShard, EndReason, LeaseState, ShardLoss, ShardState } from './model/shard.ts';
 import type { RawPort } from './model/port.ts';
+import type { AppRow, ShardRow } from './model/lease-store.ts';
 import type { CheckpointerSpec, ProcessorSpec } from './model/specs.ts';
 
 export type ShardIndex = number;
@@ -61,11 +62,17 @@ export interface CoordinatorConfig {
   readonly heartbeatIntervalMs: number;
   readonly coordinationIntervalMs: number;
   readonly checkpointIntervalMs: number;
+  readonly threadHangMs: number;
   readonly fetcher: FetcherConfig;
 }
 
+/** Who says that records are done: the call of the handler that returns, or `batch.ack` and `checkpoint`. */
+export type AckMode = 'auto' | 'manual';
+
 export interface ReceiverConfig {
   readonly stream: string;
+  /** Absent is 'auto'. */
+  readonly ack?: AckMode;
   readonly processor: ProcessorSpec;
   readonly concurrency: number | null;
   readonly minDelayMs: number;
@@ -80,6 +87,8 @@ export interface SharedMemory {
   readonly budget: SharedArrayBuffer;
   /** platform/progress.ts */
   readonly progress: SharedArrayBuffer;
+  /** Slots of fetch threads in both. */
+  readonly hosts: number;
 }
 
 export interface PlainCredentials {
@@ -105,7 +114,11 @@ export type MainToCoordinator =
       readonly memory: SharedMemory;
       /** One port per receiver; the index is the receiver's number. */
       readonly receivers: readonly RawPort[];
+      /** Of a coordinator that this one follows; null for the first. */
+      readonly predecessor: Predecessor | null;
     }
+  /** A handler thread that follows one that died. */
+  | { readonly type: 'receiver'; readonly receiver: number; readonly port: RawPort }
   | {
       readonly type: 'credentials';
       readonly id: number;
@@ -118,7 +131,27 @@ export type MainToCoordinator =
   /** Write what is acked for `checkpoint()`. */
   | { readonly type: 'checkpoint'; readonly id: number };
 
+/** What main knows of a coordinator that it has ended. */
+export interface Predecessor {
+  readonly session: string | null;
+  /** What its memory checkpointer held; null for every other one. */
+  readonly remembered: Remembered | null;
+}
+
+export interface Remembered {
+  readonly app: AppRow | null;
+  readonly shards: readonly ShardRow[];
+}
+
 export type CoordinatorToMain =
+  /** A session began: whoever follows this coordinator ends it. */
+  | { readonly type: 'session'; readonly session: string }
+  /** Rows of the memory checkpointer that changed; main keeps them for whoever follows this coordinator. */
+  | ({ readonly type: 'remember' } & Remembered)
+  /** The port of a receiver has closed: its thread is dead. */
+  | { readonly type: 'receiverGone'; readonly receiver: number; readonly shards: readonly string[] }
+  /** The answer to `stop`, at once: this thread still listens. */
+  | { readonly type: 'stopping' }
   | { readonly type: 'started'; readonly shards: number }
   | { readonly type: 'credentials?'; readonly id: number; readonly renew: boolean }
   | { readonly type: 'event'; readonly event: ThreadEvent }
@@ -152,6 +185,31 @@ export type ThreadEvent =
       readonly delayMs: number;
     }
   | {
+      readonly name: 'shard:stalled';
+      readonly shardId: string;
+      readonly state: ShardState | null;
+      readonly since: number;
+      readonly lagMs: number | null;
+      readonly forMs: number;
+      readonly error: EncodedError | null;
+    }
+  | {
+      readonly name: 'records:maybe-lost';
+      readonly shardId: string;
+      /** Everything up to and including this was read. */
+      readonly position: Position;
+      /** The first record behind it that is there; null where there is none. */
+      readonly next: Position | null;
+      readonly cause: string;
+    }
+  | {
+      readonly name: 'records:lost';
+      readonly shardId: string;
+      readonly position: Position;
+      readonly cause: string;
+    }
+  | { readonly name: 'stream:replaced'; readonly shards: readonly string[] }
+  | {
       readonly name: 'topology:changed';
       readonly open: number;
       readonly closed: number;
@@ -179,6 +237,15 @@ export type ThreadEvent =
       readonly thread: number;
       readonly error: EncodedError;
       readonly shards: readonly string[];
+    }
+  | {
+      readonly name: 'record:poison';
+      readonly shardId: string;
+      /** The record is the next one after this position. */
+      readonly position: Position;
+      readonly kind: 'fetch' | 'handler';
+      readonly deaths: number;
+      readonly delayMs: number;
     };
 
 export interface ShardStatusRow {
@@ -198,6 +265,8 @@ export interface ShardStatusRow {
   readonly receiver: number | null;
   readonly throttled: number;
   readonly reads: number;
+  /** What the last call failed with; null after a success. */
+  readonly error: EncodedError | null;
 }
 
 export interface CoordinatorStatus {
@@ -224,6 +293,8 @@ export interface EpochRow {
   readonly epoch: number;
   /** Generation of the fence under which the lease was taken. */
   readonly generation: number;
+  /** How often in a row a handler thread has died with the next record of this shard in hand. */
+  readonly failures: number;
   /** Null: revoked, for `reason`. */
   readonly host: HostId | null;
   readonly reason: EndReason | null;
@@ -233,7 +304,12 @@ export type CoordinatorToReceiver =
   | { readonly type: 'host'; readonly host: HostId; readonly port: RawPort }
   | { readonly type: 'epoch'; readonly rows: readonly EpochRow[] }
   | { readonly type: 'hostGone'; readonly host: HostId }
-  /** Send what is acked so far, at once; answered by `flushed`. */
+  /** The shard goes to another receiver: finish what is in hand, drop the rest; answered by `yielded`. */
+  | { readonly type: 'yield'; readonly shard: ShardIndex; readonly epoch: number }
+  /**
+   * For `checkpoint()`: send what is acked so far, at once; answered by `flushed`. With `ack: 'manual'`, everything whose
+   * handler call has returned is acked by it.
+   */
   | { readonly type: 'flush'; readonly id: number }
   /** Finish what was received; answered by `drained`. */
   | { readonly type: 'drain' }
@@ -246,12 +322,11 @@ export type ReceiverToCoordinator =
   | {
       readonly type: 'settled';
       readonly host: HostId;
-      /** All that ever came of that thread, in budget units (modulo 2^32) and records: what it took beyond that is repaid. */
-      readonly receivedUnits: number;
-      readonly receivedRecords: number;
       /** Last received position per shard; a shard of which nothing came is missing. */
       readonly rows: readonly (readonly [shard: ShardIndex, epoch: number, received: Position])[];
     }
+  /** Behind the acks of the shard: this receiver has nothing of it any more. */
+  | { readonly type: 'yielded'; readonly shard: ShardIndex; readonly epoch: number }
   /** Behind the acks of that moment. */
   | { readonly type: 'flushed'; readonly id: number }
   | { readonly type: 'drained'; readonly late: number };
@@ -266,7 +341,7 @@ export interface FetcherTask {
   readonly memory: SharedMemory;
   readonly control: RawPort;
   /** One data port per receiver. */
-  readonly data: readonly RawPort[];
+  readonly data: readonly (readonly [receiver: number, port: RawPort])[];
 }
 
 export type CoordinatorToFetcher =
@@ -280,7 +355,13 @@ export type CoordinatorToFetcher =
       /** A sequence position means: everything up to and including it is already there. */
       readonly from: Position;
       readonly receiver: number;
+      /** Its records have ended threads: send after each of them. */
+      readonly isolate: boolean;
     }
+  /** The data port of a new receiver. */
+  | { readonly type: 'receiver'; readonly receiver: number; readonly port: RawPort }
+  /** The receiver is dead: send it nothing more; answered by `receiverGone`. */
+  | { readonly type: 'receiverGone'; readonly receiver: number }
   | {
       readonly type: 'revoke';
       readonly shard: ShardIndex;
@@ -311,6 +392,9 @@ export type FetcherToCoordinator =
       readonly lagMs: number | null;
       readonly reads: number;
       readonly throttled: number;
+      readonly readAt: number | null;
+      readonly error: EncodedError | null;
+      readonly loss: ShardLoss | null;
     }
   | {
       readonly type: 'shardEnd';
@@ -333,6 +417,7 @@ export type FetcherToCoordinator =
       readonly error: EncodedError;
     }
   | { readonly type: 'credentials?'; readonly id: number; readonly renew: boolean }
+  | { readonly type: 'receiverGone'; readonly receiver: number }
   | { readonly type: 'drained' };
 
 // ── the data port: fetch thread <-> receiver ───────────────────────────────────────────────────────────────────
@@ -379,12 +464,15 @@ export type ReceiverToFetcher =
 export type MainToHandlerThread =
   | {
       readonly type: 'start';
+      /** Also the number of its receiver. */
       readonly thread: number;
       readonly module: string;
       readonly config: ReceiverConfig;
       readonly memory: SharedMemory;
       readonly coordinator: RawPort;
     }
+  /** A new coordinator: what came from the one before is dropped. */
+  | { readonly type: 'attach'; readonly memory: SharedMemory; readonly coordinator: RawPort }
   | { readonly type: 'end' };
 
 export type HandlerThreadToMain =

@@ -182,6 +182,11 @@ describe('options that are words', () => {
     expect(refusal({ stream: 's', start: 5 })).to.equal(`${expected} \`5\``);
   });
 
+  it('ack is one of two', () => {
+    expect([resolved({}).ack, resolved({ ack: 'manual' }).ack]).to.deep.equal(['auto', 'manual']);
+    expect(refusal({ stream: 's', ack: true })).to.equal("Expected `ack` to be 'auto' or 'manual', got `true`");
+  });
+
   it('describe is one of three', () => {
     expect(resolved({ describe: 'skip' }).describe).to.equal('skip');
     expect(refusal({ stream: 's', describe: true })).to.equal(
@@ -293,7 +298,7 @@ describe('options as a whole', () => {
     const source = NUMBERS.map(({ option }) => option.split('.')[0]);
     const others = [
       'maxShards concurrency stream application region instanceId endpoint start describe processor',
-      'checkpointer logger signal credentials',
+      'checkpointer logger signal credentials ack',
     ].flatMap((line) => line.split(' '));
     expect([...new Set([...source, ...others])]).to.have.members([...CONSUMER_OPTIONS]);
   });

@@ -37,6 +37,7 @@ export function boundedLeaseStore(store: LeaseStore, ms: number, timers: Timers)
     evict: (row) => write('evict', () => store.evict(row)),
     deleteSession: (session) => write('deleteSession', () => store.deleteSession(session)),
     createShard: (row) => write('createShard', () => store.createShard(row)),
+    replaceShard: (row) => write('replaceShard', () => store.replaceShard(row)),
     take: (row) => write('take', () => store.take(row)),
     mark: (row) => write('mark', () => store.mark(row)),
     checkpoint: (row) => write('checkpoint', () => store.checkpoint(row)),

@@ -11,16 +11,30 @@ import {
   type TickRead,
   type WriteResult,
 } from '../model/lease-store.ts';
+import type { Remembered } from '../protocol.ts';
 import { isBefore, SHARD_END } from '../model/position.ts';
+
+/** What outlives this store: the rows that another one left, and whoever keeps those of this one for the next. */
+export interface MemoryRows {
+  readonly remembered: Remembered | null;
+  /** Called with every row that changed. */
+  readonly remember: (change: Remembered) => void;
+}
+
+const FORGETFUL: MemoryRows = { remembered: null, remember: () => undefined };
 
 /**
  * Rows are frozen and replaced, never changed: whoever holds one holds a snapshot. Every method runs to its end without
  * giving way, so each condition and its effect are one step.
  */
-export function createMemoryLeaseStore(): LeaseStore {
-  let app: AppRow | null = null;
+export function createMemoryLeaseStore({ remembered, remember }: MemoryRows = FORGETFUL): LeaseStore {
+  let app: AppRow | null = remembered?.app ?? null;
   const sessions = new Map<string, SessionRow>();
-  const shards = new Map<string, ShardRow>();
+  // Their owners are sessions of a thread that is dead, in a store that nobody else sees.
+  const left = (remembered?.shards ?? []).map((row) =>
+    Object.freeze({ ...row, owner: null, handOffTo: null }),
+  );
+  const shards = new Map<string, ShardRow>(left.map((row) => [row.shardId, row]));
   let closed = false;
 
   const ensureOpen = (): void => {
@@ -40,6 +54,7 @@ export function createMemoryLeaseStore(): LeaseStore {
   const putShard = (row: ShardRow): WriteResult<ShardRow> => {
     const stored = Object.freeze({ ...row, parents: Object.freeze([...row.parents]) });
     shards.set(row.shardId, stored);
+    remember({ app, shards: [stored] });
     return { applied: true, row: stored };
   };
 
@@ -77,6 +92,7 @@ export function createMemoryLeaseStore(): LeaseStore {
       ensureOpen();
       if (app !== null) return refused(app);
       app = Object.freeze({ ...row, rev: 0 });
+      remember({ app, shards: [] });
       return { applied: true, row: app };
     },
 
@@ -117,12 +133,20 @@ export function createMemoryLeaseStore(): LeaseStore {
       return { applied: true, row: null };
     },
 
-    async createShard({ shardId, parents, position }) {
+    async createShard({ shardId, startsAt, parents, position }) {
       ensureOpen();
       const stored = shards.get(shardId);
       if (stored !== undefined) return refused(stored);
       bumpRev();
-      return putShard({ shardId, parents, position, owner: null, token: 0, handOffTo: null });
+      return putShard({ shardId, startsAt, parents, position, owner: null, token: 0, handOffTo: null });
+    },
+    async replaceShard({ shardId, seenStartsAt, startsAt, parents, position }) {
+      ensureOpen();
+      const row = shards.get(shardId);
+      if (row === undefined || row.startsAt !== seenStartsAt) return refused(row);
+      bumpRev();
+      const token = row.token + 1;
+      return putShard({ shardId, startsAt, parents, position, owner: null, token, handOffTo: null });
     },
     async take({ shardId, seenOwner, seenToken, me, token, salvage }) {
       ensureOpen();

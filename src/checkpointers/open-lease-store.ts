@@ -12,7 +12,7 @@ import {
 } from '../model/specs.ts';
 import { systemTimers } from '../platform/timers.ts';
 import { boundedLeaseStore } from './bounded-lease-store.ts';
-import { createMemoryLeaseStore } from './memory-lease-store.ts';
+import { createMemoryLeaseStore, type MemoryRows } from './memory-lease-store.ts';
 
 /** What the rows of one store are keyed by. */
 export interface LeaseStoreScope {
@@ -41,6 +41,7 @@ const METHODS: Readonly<Record<keyof LeaseStore, true>> = {
   evict: true,
   deleteSession: true,
   createShard: true,
+  replaceShard: true,
   take: true,
   mark: true,
   checkpoint: true,
@@ -56,11 +57,15 @@ const CALL_LIMIT_MS = 5_000;
  * Returns the store with `open()` already called. Throws ERR_INVALID_OPTION where the spec names nothing usable, and
  * ERR_LEASE_STORE where a store was made but lacks methods, cannot be made or does not open.
  */
-export async function openLeaseStore(spec: CheckpointerSpec, scope: LeaseStoreScope): Promise<LeaseStore> {
+export async function openLeaseStore(
+  spec: CheckpointerSpec,
+  scope: LeaseStoreScope,
+  memory?: MemoryRows,
+): Promise<LeaseStore> {
   const store =
     'module' in spec
       ? boundedLeaseStore(await createFromModule(spec, scope), CALL_LIMIT_MS, systemTimers)
-      : createBuiltIn(spec);
+      : createBuiltIn(spec, memory);
   try {
     await store.open();
   } catch (cause) {
@@ -72,7 +77,7 @@ export async function openLeaseStore(spec: CheckpointerSpec, scope: LeaseStoreSc
   return store;
 }
 
-function createBuiltIn(spec: NamedSpec<CheckpointerName>): LeaseStore {
+function createBuiltIn(spec: NamedSpec<CheckpointerName>, memory?: MemoryRows): LeaseStore {
   switch (spec.name) {
     case 'memory': {
       const [unknown] = Object.keys(spec.options);
@@ -82,7 +87,7 @@ function createBuiltIn(spec: NamedSpec<CheckpointerName>): LeaseStore {
           `The checkpointer "memory" takes no options, got \`${unknown}\``,
         );
       }
-      return createMemoryLeaseStore();
+      return createMemoryLeaseStore(memory);
     }
     default:
       spec.name satisfies never;

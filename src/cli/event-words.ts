@@ -17,6 +17,14 @@ export const EVENT_WORDS: Words = {
   'shard:end': ({ shardId, reason, position }) => `shard ${shardId} ends (${reason}) at ${at(position)}`,
   'shard:retry': ({ shardId, error, attempt, delayMs }) =>
     `shard ${shardId} is read again in ${Math.round(delayMs)} ms (attempt ${attempt} failed: ${error.message})`,
+  'shard:stalled': ({ shardId, state, forMs, error }) =>
+    `shard ${shardId} has got nowhere for ${Math.round(forMs / 1000)} s (${state ?? 'no thread reads it'}${error === null ? '' : `: ${error.message}`})`,
+  'records:maybe-lost': ({ shardId, position, cause }) =>
+    `records of shard ${shardId} after ${at(position)} may be lost: ${cause}`,
+  'records:lost': ({ shardId, position, cause }) =>
+    `what shard ${shardId} had after ${at(position)} is lost: ${cause}`,
+  'stream:replaced': ({ shards }) =>
+    `the stream was deleted and created again: ${shards.length} shards begin anew`,
   'topology:changed': ({ open, closed, added }) =>
     `shards: ${open} open, ${closed} closed${added.length === 0 ? '' : `; new: ${added.join(', ')}`}`,
   'topology:retry': ({ error, attempt, delayMs }) =>
@@ -27,6 +35,8 @@ export const EVENT_WORDS: Words = {
   'session:lost': ({ cause }) => `the session is lost and begins anew (${cause})`,
   'thread:died': ({ kind, thread, error, shards }) =>
     `${kind} thread ${thread} died with ${shards.length} shards: ${error.message}`,
+  'record:poison': ({ shardId, position, kind, deaths, delayMs }) =>
+    `the record after ${at(position)} of shard ${shardId} has ended ${deaths} ${kind} threads, again in ${Math.round(delayMs)} ms`,
 };
 
 function at(position: DecodedPosition): string {

@@ -14,6 +14,8 @@ import type {
   LogRecord,
   MainToCoordinator,
   PlainCredentials,
+  Predecessor,
+  Remembered,
   SharedMemory,
   ThreadEvent,
 } from '../protocol.ts';
@@ -27,12 +29,22 @@ export interface CoordinatorClientParts {
   readonly credentials: (renew: boolean) => Promise<PlainCredentials>;
   readonly emit: (event: ThreadEvent) => void;
   readonly log: (record: LogRecord) => void;
+  readonly predecessor: Predecessor | null;
+  readonly onSession: (session: string) => void;
+  readonly onRemember: (change: Remembered) => void;
+  readonly onReceiverGone: (receiver: number, shards: readonly string[]) => void;
   readonly onFatal: (error: unknown) => void;
+  /** The thread is dead, and nobody had told it to end. */
+  readonly onDeath: (error: ShardpoolError) => void;
 }
 
 export interface CoordinatorClient {
   /** Resolves with the number of shards once reading has begun. A failed start goes to `onFatal`. */
   readonly started: Promise<number>;
+  /** A receiver that follows one that died; the port is the coordinator's end. */
+  join(receiver: number, port: RawPort): void;
+  /** Ends the thread, whatever it does; `onDeath` follows. */
+  kill(): void;
   status(): Promise<CoordinatorStatus>;
   checkpoint(): Promise<void>;
   /** Resolves when the thread has ended: by itself, or because it did not within the deadline. */
@@ -50,6 +62,8 @@ export interface StopOutcome {
 /** What the coordinator itself may take beyond the drain deadline: two rounds over its threads and the last writes. */
 const STOP_SLACK_MS = 5_000;
 const EXIT_MS = 1_000;
+/** It answers `stop` at once, unless its thread stands still. */
+const STOP_ANSWER_MS = 2_000;
 
 export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClient {
   const worker = new Worker(workerFile('coordinator'), {
@@ -59,6 +73,9 @@ export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClie
   const started = deferred<number>();
   const exited = deferred();
   const bye = deferred();
+  const stopping = deferred();
+  let told = false;
+  let answered = false;
   const statuses = pendingReplies<CoordinatorStatus>();
   const checkpoints = pendingReplies<void>();
   let positions: StopOutcome['positions'] = [];
@@ -68,19 +85,33 @@ export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClie
 
   const post = (message: MainToCoordinator) => worker.postMessage(message);
 
-  const gone = (error: Error) => {
+  const gone = (error: ShardpoolError) => {
     if (ended) return;
     ended = true;
     statuses.rejectAll(error);
     checkpoints.rejectAll(error);
     bye.resolve();
-    if (!clean) parts.onFatal(error);
+    stopping.resolve();
+    if (!clean && !told) parts.onDeath(error);
   };
 
   worker.on('message', (message: CoordinatorToMain) => {
     switch (message.type) {
       case 'started':
         started.resolve(message.shards);
+        break;
+      case 'session':
+        parts.onSession(message.session);
+        break;
+      case 'remember':
+        parts.onRemember(message);
+        break;
+      case 'receiverGone':
+        parts.onReceiverGone(message.receiver, message.shards);
+        break;
+      case 'stopping':
+        answered = true;
+        stopping.resolve();
         break;
       case 'credentials?':
         parts.credentials(message.renew).then(
@@ -124,19 +155,33 @@ export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClie
     gone(new ShardpoolError('ERR_THREAD_DIED', `The coordinator's thread ended with code ${code}`));
   });
 
-  const { config, memory, receivers } = parts;
-  const start: MainToCoordinator = { type: 'start', config, memory, receivers };
+  const { config, memory, receivers, predecessor } = parts;
+  const start: MainToCoordinator = { type: 'start', config, memory, receivers, predecessor };
   worker.postMessage(start, receivers as unknown as MessagePort[]);
 
   return {
     started: started.promise,
     status: () => statuses.ask((id) => post({ type: 'status', id })),
     checkpoint: () => checkpoints.ask((id) => post({ type: 'checkpoint', id })),
+    join: (receiver, port) =>
+      worker.postMessage({ type: 'receiver', receiver, port } satisfies MainToCoordinator, [
+        port as unknown as MessagePort,
+      ]),
+    kill: () => void worker.terminate(),
     async stop(drainMs) {
+      told = true;
       post({ type: 'stop', drainMs });
-      await settledWithin(timers, bye.promise, drainMs + STOP_SLACK_MS);
+      await settledWithin(timers, stopping.promise, STOP_ANSWER_MS);
+      // Main may have been blocked over that time: the answer is then in its queue, behind this timer.
+      if (!answered) await oneTurn();
+      if (answered) await settledWithin(timers, bye.promise, drainMs + STOP_SLACK_MS);
       if (!clean || !(await settledWithin(timers, exited.promise, EXIT_MS))) await worker.terminate();
       return { late, positions, clean };
     },
   };
+}
+
+/** Long enough for every message that waits to be read. */
+async function oneTurn(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -5,23 +5,22 @@ import { hostname } from 'node:os';
 import { openLeaseStore } from '../checkpointers/open-lease-store.ts';
 import { Coordinator } from '../coordinator/coordinator.ts';
 import { createCredentialsCache } from '../coordinator/credentials.ts';
-import { createFetchPool } from '../coordinator/pool.ts';
+import { createFetchPool, hostSlots } from '../coordinator/pool.ts';
 import { createKinesisApi } from '../kinesis/sdk-kinesis-api.ts';
 import { encodeError } from '../model/errors.ts';
-import { budgetReleaser } from '../platform/byte-budget.ts';
+import { budgetKeeper } from '../platform/byte-budget.ts';
 import { systemClock as clock } from '../platform/clock.ts';
 import { fenceOn } from '../platform/fence.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
 import { type Port, portOf } from '../platform/port.ts';
-import { COORDINATOR_CELL, progressOn } from '../platform/progress.ts';
+import { COORDINATOR, ofHost, ofReceiver, progressOf, progressView } from '../platform/progress.ts';
 import { systemTimers as timers } from '../platform/timers.ts';
 import type {
   CoordinatorToMain,
-  CoordinatorToReceiver,
   MainToCoordinator,
   PlainCredentials,
-  ReceiverToCoordinator,
 } from '../protocol.ts';
+import { collected } from './remembered.ts';
 import { workerFile } from './worker-file.ts';
 
 type Start = Extract<MainToCoordinator, { type: 'start' }>;
@@ -89,7 +88,14 @@ export function runCoordinatorThread(main: Port<CoordinatorToMain, MainToCoordin
               main.post({ type: 'checkpointed', id: message.id, error: encodeError(error) }),
           );
         break;
+      case 'receiver':
+        coordinator?.then(
+          (running) => running.join(message.receiver, portOf(message.port)),
+          () => undefined,
+        );
+        break;
       case 'stop':
+        main.post({ type: 'stopping' });
         void stop(message.drainMs);
         break;
       default:
@@ -99,19 +105,19 @@ export function runCoordinatorThread(main: Port<CoordinatorToMain, MainToCoordin
 }
 
 async function createCoordinator(
-  { config, memory, receivers }: Start,
+  { config, memory, receivers, predecessor }: Start,
   main: Port<CoordinatorToMain, MainToCoordinator>,
   ask: (renew: boolean) => Promise<PlainCredentials>,
 ): Promise<Coordinator> {
-  const links = receivers.map((port) => portOf<CoordinatorToReceiver, ReceiverToCoordinator>(port));
   const credentials = createCredentialsCache(ask, clock, timers);
-  const budget = budgetReleaser(memory.budget);
-  const progress = progressOn(memory.progress);
-  const store = await openLeaseStore(config.checkpointer, {
-    application: config.application,
-    stream: config.address.stream,
+  const progress = progressView(memory.progress);
+  const hosts = hostSlots(config.threads);
+  const scope = { application: config.application, stream: config.address.stream };
+  const store = await openLeaseStore(config.checkpointer, scope, {
+    remembered: predecessor?.remembered ?? null,
+    remember: collected((rows) => main.post({ type: 'remember', ...rows })),
   });
-  const coordinator = new Coordinator({
+  return new Coordinator({
     config,
     clock,
     timers,
@@ -134,22 +140,25 @@ async function createCoordinator(
         ...hooks,
         workerFile: workerFile('fetcher').href,
         threads: config.threads,
-        receivers: links.length,
         config: config.fetcher,
         memory,
         timers,
       }),
-    receivers: links.length,
-    toReceiver: (receiver, message) =>
-      links[receiver]!.post(message, message.type === 'host' ? [message.port] : undefined),
-    repayBudget: budget.repay,
-    tick: () => progress.tick(COORDINATOR_CELL),
-    bufferedBytes: () => budget.totalBytes() - budget.freeBytes(),
+    receivers: receivers.map((port) => portOf(port)),
+    budget: budgetKeeper(memory.budget),
+    tick: progressOf(memory.progress, COORDINATOR).tick,
+    threads: {
+      hostCounter: (host) => progress.read(ofHost(host)),
+      hostHas: (host, shard) => progress.hasInHand(ofHost(host), shard),
+      takeHostHands: (host) => progress.takeHands(ofHost(host)),
+      takeReceiverHands: (receiver) => progress.takeHands(ofReceiver(receiver, hosts)),
+    },
+    predecessor: predecessor?.session ?? null,
+    onSession: (session) => main.post({ type: 'session', session }),
+    onReceiverGone: (receiver, shards) => main.post({ type: 'receiverGone', receiver, shards }),
     emit: (event) => main.post({ type: 'event', event }),
     log: (message, error) =>
       main.post({ type: 'log', record: { level: 'warn', message, fields: { error: encodeError(error) } } }),
     onFatal: (error) => main.post({ type: 'fatal', error: encodeError(error) }),
   });
-  links.forEach((link, receiver) => link.onMessage((message) => coordinator.fromReceiver(receiver, message)));
-  return coordinator;
 }

@@ -2,7 +2,7 @@
 
 import { decodeError } from '../model/errors.ts';
 import { decodePosition, type DecodedPosition } from '../model/position.ts';
-import type { EndReason } from '../model/shard.ts';
+import type { EndReason, ShardState } from '../model/shard.ts';
 import type { ThreadEvent } from '../protocol.ts';
 
 /** The events of a consumer by name, with the arguments of their listeners. The reference in the docs lists the same. */
@@ -22,6 +22,26 @@ export interface ConsumerEvents {
   'shard:retry': [
     { readonly shardId: string; readonly error: Error; readonly attempt: number; readonly delayMs: number },
   ];
+  'shard:stalled': [
+    {
+      readonly shardId: string;
+      readonly state: ShardState | null;
+      readonly since: Date | null;
+      readonly lagMs: number | null;
+      readonly forMs: number;
+      readonly error: Error | null;
+    },
+  ];
+  'records:maybe-lost': [
+    {
+      readonly shardId: string;
+      readonly position: DecodedPosition;
+      readonly next: DecodedPosition | null;
+      readonly cause: string;
+    },
+  ];
+  'records:lost': [{ readonly shardId: string; readonly position: DecodedPosition; readonly cause: string }];
+  'stream:replaced': [{ readonly shards: readonly string[] }];
   'topology:changed': [{ readonly open: number; readonly closed: number; readonly added: readonly string[] }];
   'topology:retry': [{ readonly error: Error; readonly attempt: number; readonly delayMs: number }];
   'handler:failed': [
@@ -43,6 +63,15 @@ export interface ConsumerEvents {
       readonly shards: readonly string[];
     },
   ];
+  'record:poison': [
+    {
+      readonly shardId: string;
+      readonly position: DecodedPosition;
+      readonly kind: 'fetch' | 'handler';
+      readonly deaths: number;
+      readonly delayMs: number;
+    },
+  ];
 }
 
 export const CONSUMER_EVENTS = [
@@ -52,22 +81,29 @@ export const CONSUMER_EVENTS = [
   'shard:start',
   'shard:end',
   'shard:retry',
+  'shard:stalled',
+  'records:maybe-lost',
+  'records:lost',
+  'stream:replaced',
   'topology:changed',
   'topology:retry',
   'handler:failed',
   'lease:lost',
   'session:lost',
   'thread:died',
+  'record:poison',
 ] as const satisfies readonly (keyof ConsumerEvents)[];
 
-/** Errors and positions are decoded; everything else is as the thread sent it. */
+/** Errors, positions and times are decoded; everything else is as the thread sent it. */
 export function toConsumerEvent(event: ThreadEvent): {
   name: ThreadEvent['name'];
   detail: Record<string, unknown>;
 } {
   const { name, ...rest } = event;
   const detail: Record<string, unknown> = { ...rest };
-  if ('error' in event) detail['error'] = decodeError(event.error);
+  if ('error' in event) detail['error'] = event.error === null ? null : decodeError(event.error);
   if ('position' in event) detail['position'] = decodePosition(event.position);
+  if ('next' in event) detail['next'] = event.next === null ? null : decodePosition(event.next);
+  if ('since' in event) detail['since'] = event.since === 0 ? null : new Date(event.since);
   return { name, detail };
 }

@@ -6,11 +6,14 @@ import { createOutbox } from '../delivery/outbox.ts';
 import { budgetGate } from '../fetching/budget-gate.ts';
 import { createFetchHost } from '../fetching/host.ts';
 import { pollSchedule } from '../fetching/poll-schedule.ts';
+import { shardPresence } from '../fetching/shard-presence.ts';
 import { createKinesisApi } from '../kinesis/sdk-kinesis-api.ts';
 import { budgetTaker } from '../platform/byte-budget.ts';
 import { systemClock as clock } from '../platform/clock.ts';
 import { fenceOn } from '../platform/fence.ts';
+import type { RawPort } from '../model/port.ts';
 import { portOf } from '../platform/port.ts';
+import { ofHost, progressOf } from '../platform/progress.ts';
 import { systemTimers as timers } from '../platform/timers.ts';
 import type {
   CoordinatorToFetcher,
@@ -29,16 +32,22 @@ export async function runFetchThread(task: FetcherTask): Promise<void> {
   const budget = budgetTaker(memory.budget, task.host);
   const gate = budgetGate(budget, timers);
   const fence = fenceOn(memory.fence, clock.monotonic);
-  const ports = task.data.map((port) => portOf<FetcherToReceiver, ReceiverToFetcher>(port));
-  const outbox = createOutbox({ ports, budget, fence, shape: config.batch, timers, onRoom: gate.wake });
+  const outbox = createOutbox({ budget, fence, shape: config.batch, timers, onRoom: gate.wake });
+  const connect = (receiver: number, port: RawPort) =>
+    outbox.connect(receiver, portOf<FetcherToReceiver, ReceiverToFetcher>(port));
+  for (const [receiver, port] of task.data) connect(receiver, port);
   const control = portOf<FetcherToCoordinator, CoordinatorToFetcher>(task.control);
   let last = performance.eventLoopUtilization();
   const host = createFetchHost({
     control,
     timers,
     openSink: outbox.open,
+    connect,
+    disconnect: outbox.disconnect,
+    progress: progressOf(memory.progress, ofHost(task.host)),
     readerParts: () => ({
       api,
+      presence,
       processor,
       gate,
       clock,
@@ -60,9 +69,10 @@ export async function runFetchThread(task: FetcherTask): Promise<void> {
     maxAttempts: 1,
     maxSockets: MAX_SOCKETS,
   });
+  const presence = shardPresence(api, clock);
   host.start();
   await host.ended;
   api.close();
   control.close();
-  for (const port of ports) port.close();
+  outbox.close();
 }

@@ -1,6 +1,7 @@
 // A receiver with its parts, the same in the main thread and in handler threads.
 
 import { createProcessor } from '../codec/create-processor.ts';
+import type { CallsInHand } from '../delivery/calls-in-hand.ts';
 import { concurrencyGate } from '../delivery/concurrency-gate.ts';
 import { Receiver } from '../delivery/receiver.ts';
 import type { Handler } from '../model/handler.ts';
@@ -10,6 +11,7 @@ import { budgetReleaser } from '../platform/byte-budget.ts';
 import { systemClock as clock } from '../platform/clock.ts';
 import { fenceOn } from '../platform/fence.ts';
 import { portOf } from '../platform/port.ts';
+import { ofReceiver, progressOf } from '../platform/progress.ts';
 import { systemTimers as timers } from '../platform/timers.ts';
 import type { ReceiverConfig, SharedMemory, ThreadEvent } from '../protocol.ts';
 
@@ -24,20 +26,33 @@ export interface ReceiverSettings {
   readonly onEnd: () => void;
 }
 
-/** Returns how to close its ports when no coordinator is there to say `end`. */
-export async function openReceiver(settings: ReceiverSettings): Promise<() => void> {
+/** The handler calls and the number of one thread that receives, over all coordinators that it has. */
+export interface ReceivingThread {
+  readonly receiver: number;
+  readonly calls: CallsInHand;
+  /** Its thread may die alone: what is acked leaves it before the next call, which may be the last. */
+  readonly mayDie: boolean;
+}
+
+/** It has started. */
+export async function openReceiver(
+  settings: ReceiverSettings,
+  { receiver: number, calls, mayDie }: ReceivingThread,
+): Promise<Receiver> {
   const { config, memory } = settings;
   const receiver = new Receiver({
     ...settings,
     link: portOf(settings.link),
     processor: await createProcessor(config.processor),
-    budget: budgetReleaser(memory.budget),
+    budget: budgetReleaser(memory.budget, number),
+    calls,
+    progress: progressOf(memory.progress, ofReceiver(number, memory.hosts)),
     fence: fenceOn(memory.fence, clock.monotonic),
     gate: concurrencyGate(config.concurrency),
     timers,
     random: Math.random,
-    soon: (fn) => void setImmediate(fn),
+    soon: mayDie ? queueMicrotask : (fn) => void setImmediate(fn),
   });
   receiver.start();
-  return () => receiver.close();
+  return receiver;
 }

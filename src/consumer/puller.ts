@@ -1,10 +1,12 @@
-// Turns handler calls into pulls: the next pull acks the item before it; leaving the loop does not.
+// Turns handler calls into pulls: the next pull acks the item before it; leaving the loop does not. With `ack: 'manual'`
+// the next pull acks nothing: `batch.ack` and `ackPulled` do.
 
 import type { DeliveryContext } from '../delivery/receiver.ts';
 import type { Handler } from '../model/handler.ts';
 import type { Batch, StreamRecord } from '../model/record.ts';
 import { deferred, type Deferred } from '../platform/deferred.ts';
 import type { Timer, Timers } from '../platform/timers.ts';
+import type { AckMode } from '../protocol.ts';
 
 interface Offer {
   readonly batch: Batch;
@@ -19,11 +21,24 @@ export interface Puller {
   readonly handler: Handler;
   batches(): AsyncIterableIterator<Batch>;
   records(): AsyncIterableIterator<StreamRecord>;
+  /** Acks every item that was pulled so far, also the one in hand. */
+  ackPulled(): void;
+  /**
+   * A stop has begun. As long as the loop goes on pulling it gets what was received; when it has not pulled for a moment, it is taken
+   * to wait for that very stop, and everything that is not acked is given back, also the item in hand.
+   */
+  drain(): void;
   /** No more will come: pending pulls end, or reject with the error. */
   close(error: Error | null): void;
 }
 
+/** Long enough for the body of most loops; what takes longer is read again after a stop. */
+const DRAIN_PATIENCE_MS = 500;
+/** Batches that were pulled, from which on it is looked whether all of them still wait for acks. */
+const LOOK_FOR_ACKED_AT = 64;
+
 export interface PullerParts {
+  readonly ack: AckMode;
   readonly timers: Timers;
   /** Resolves when reading has begun; a start that fails ends the pulls by `close`. */
   readonly ready: Promise<void>;
@@ -37,16 +52,54 @@ export interface PullerParts {
 
 export function createPuller(parts: PullerParts): Puller {
   const offers: Offer[] = [];
+  /** Partly pulled, or pulled to the end with the last item in hand. */
+  const inHand = new Set<Offer>();
+  /** Pulled past, and perhaps not acked. */
+  const passed = new Set<Offer>();
+  let lookAt = LOOK_FOR_ACKED_AT;
+  let draining = false;
+  let patience: Timer | null = null;
   let waiting: Deferred<Offer | null> | null = null;
   let closed: { readonly error: Error | null } | null = null;
   let left = false;
 
+  /** Everything that is not acked is given back. */
   const leave = () => {
     left = true;
-    for (const { context, taken } of offers.splice(0)) {
+    stopPatience();
+    for (const { context, taken } of [...offers.splice(0), ...inHand, ...passed]) {
       context.abandon();
       taken.resolve();
     }
+    inHand.clear();
+    passed.clear();
+  };
+
+  const stopPatience = () => {
+    if (patience !== null) parts.timers.clearTimeout(patience);
+    patience = null;
+  };
+
+  /** The loop has pulled, or got what it pulls. */
+  const moved = () => {
+    stopPatience();
+    if (draining && !left) patience = parts.timers.setTimeout(loosePatience, DRAIN_PATIENCE_MS);
+  };
+
+  const loosePatience = () => {
+    patience = null;
+    // A loop that waits for the next item has done, and so acked, what it got: the drain waits for none of it.
+    if (waiting === null || parts.ack === 'manual') leave();
+  };
+
+  const pass = (offer: Offer) => {
+    inHand.delete(offer);
+    offer.taken.resolve();
+    if (parts.ack === 'auto') return;
+    passed.add(offer);
+    if (passed.size < lookAt) return;
+    for (const each of passed) if (!each.context.awaitsAcks()) passed.delete(each);
+    lookAt = Math.max(LOOK_FOR_ACKED_AT, 2 * passed.size);
   };
 
   const take = (): Promise<Offer | null> => {
@@ -76,6 +129,7 @@ export function createPuller(parts: PullerParts): Puller {
   const answer = (offer: Offer | null): boolean => {
     const pull = waiting;
     waiting = null;
+    if (pull !== null) moved();
     pull?.resolve(offer);
     return pull !== null;
   };
@@ -87,6 +141,7 @@ export function createPuller(parts: PullerParts): Puller {
         offer.context.abandon();
         return undefined;
       }
+      if (parts.ack === 'manual') offer.context.pulled();
       // The signal lives as long as the lease: a listener that stays behind for each batch would add up.
       const onAbort = () => offer.taken.resolve();
       context.signal.addEventListener('abort', onAbort, { once: true });
@@ -105,11 +160,7 @@ export function createPuller(parts: PullerParts): Puller {
     const finish = async (): Promise<IteratorResult<T>> => {
       if (!done) {
         done = true;
-        if (current !== null) {
-          current.context.abandon();
-          current.taken.resolve();
-          current = null;
-        }
+        current = null;
         leave();
         await parts.onLeave();
       }
@@ -117,15 +168,17 @@ export function createPuller(parts: PullerParts): Puller {
     };
     const pull = async (): Promise<IteratorResult<T>> => {
       if (done) return { done: true, value: undefined };
-      if (current !== null) ack(current);
+      moved();
+      if (current !== null && parts.ack === 'auto') ack(current);
       for (;;) {
         if (current !== null) {
           const value = current.context.isValid() ? step(current) : null;
           if (value !== null) return { done: false, value };
-          current.taken.resolve();
+          pass(current);
         }
         current = await take();
         if (current === null) return finish();
+        inHand.add(current);
       }
     };
     let last: Promise<unknown> = Promise.resolve();
@@ -160,7 +213,18 @@ export function createPuller(parts: PullerParts): Puller {
         (offer) => offer.batch.at(offer.next++) ?? null,
         (offer) => offer.context.ackTo(offer.next - 1),
       ),
+    ackPulled() {
+      for (const { context, batch, next } of [...passed, ...inHand]) {
+        if (next > 0) context.ackTo(Math.min(next, batch.length) - 1);
+      }
+      passed.clear();
+    },
+    drain() {
+      draining = true;
+      moved();
+    },
     close(error) {
+      stopPatience();
       closed = { error };
       if (error === null) answer(null);
       else waiting?.reject(error);

@@ -31,6 +31,7 @@ export function coordinatorConfig(options: ResolvedConsumerOptions): Coordinator
     heartbeatIntervalMs: options.heartbeatIntervalMs,
     coordinationIntervalMs: COORDINATION_INTERVAL_MS,
     checkpointIntervalMs: options.checkpointIntervalMs,
+    threadHangMs: options.threadHangMs,
     fetcher: { address, processor, batch, recordLimit, readsPerSecond, idlePollMs },
   };
 }
@@ -41,12 +42,19 @@ export function receiverConfig(options: ResolvedConsumerOptions): ReceiverConfig
 }
 
 export function createSharedMemory(options: ResolvedConsumerOptions): SharedMemory {
-  const slots = hostSlots(options.threads);
+  const hosts = hostSlots(options.threads);
+  const receivers = receiversOf(options);
   return {
     fence: new SharedArrayBuffer(FENCE_BYTES),
-    budget: createBudgetMemory(options.maxBufferedBytes, options.maxBufferedRecords, slots),
-    progress: createProgressMemory(slots),
+    budget: createBudgetMemory(options.maxBufferedBytes, options.maxBufferedRecords, hosts, receivers),
+    progress: createProgressMemory({ hosts, receivers }),
+    hosts,
   };
+}
+
+/** The main thread is one where there are no handler threads. */
+export function receiversOf({ handlerThreads }: Pick<ResolvedConsumerOptions, 'handlerThreads'>): number {
+  return Math.max(1, handlerThreads);
 }
 
 function version(): string {

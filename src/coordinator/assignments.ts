@@ -1,7 +1,12 @@
 // Who reads and who handles each leased shard in this process: epochs, placement, and what follows a thread's death.
+//
+//   waiting ──> reading ──> settling (its fetch thread died) ──> waiting
+//                  ├──────> yielding (leaves its receiver)   ──> waiting
+//                  └──────> waiting (its receiver died, or it moves to another fetch thread)
 
 import type { EndReason } from '../model/shard.ts';
-import type { Position } from '../model/position.ts';
+import { isBefore, type Position } from '../model/position.ts';
+import type { Timer, Timers } from '../platform/timers.ts';
 import type {
   CoordinatorToFetcher,
   CoordinatorToReceiver,
@@ -10,26 +15,51 @@ import type {
   ShardIndex,
 } from '../protocol.ts';
 import type { Lease } from './lease-table.ts';
-import { place } from './placement.ts';
+import { place, surplus } from './placement.ts';
+import { createSettling } from './settling.ts';
+import { createSuspects, POISON_DEATHS } from './suspects.ts';
+
+type Phase = 'waiting' | 'reading' | 'settling' | 'yielding';
 
 export interface Assignment {
   readonly lease: Lease;
   readonly shard: ShardIndex;
   readonly epoch: number;
-  /** Null while no thread reads it: its thread died, or none was ready. */
+  readonly phase: Phase;
+  /** While reading, the thread that reads; while settling, the one that died. */
   readonly host: HostId | null;
-  readonly receiver: number;
+  /** Null while no receiver holds anything of it. */
+  readonly receiver: number | null;
   readonly from: Position;
+  /** Its fetch thread died at the same record twice: it is read apart from all others. */
+  readonly isolated: boolean;
+}
+
+/** A record of the shard, the next one after `position`, ends the threads that touch it. */
+export interface Poison {
+  readonly shardId: string;
+  readonly kind: 'fetch' | 'handler';
+  readonly position: Position;
+  readonly deaths: number;
+  readonly delayMs: number;
 }
 
 export interface AssignmentsParts {
-  readonly receivers: number;
+  readonly timers: Timers;
+  readonly random: () => number;
   readonly readyHosts: () => readonly HostId[];
+  /** The thread for isolated shards; null until there is one, and asking for it starts it. */
+  readonly isolationHost: () => HostId | null;
+  /** Nothing is isolated any more. */
+  readonly endIsolation: () => void;
+  readonly readyReceivers: () => readonly number[];
+  readonly hasInHand: (host: HostId, shard: ShardIndex) => boolean;
   readonly toHost: (host: HostId, message: CoordinatorToFetcher) => void;
   readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
   readonly onAssigned: (assignment: Assignment, host: HostId) => void;
-  /** Every receiver has settled: so much came of the thread, and is released by the receivers. */
-  readonly onHostSettled: (host: HostId, receivedUnits: number, receivedRecords: number) => void;
+  /** Every receiver has settled: nothing refers to the dead thread any more. */
+  readonly onHostSettled: (host: HostId) => void;
+  readonly onPoison: (poison: Poison) => void;
 }
 
 export interface Assignments {
@@ -37,28 +67,41 @@ export interface Assignments {
   byIndex(shard: ShardIndex): Assignment | undefined;
   /** A stop began: nothing is given to a thread any more, whoever becomes ready. */
   drain(): void;
-  /** Gives the shard to a thread; without a ready one it waits for `hostReady`. */
+  /** Gives the shard to a thread; without a ready one it waits for `threadReady`. */
   assign(lease: Lease): void;
   revoke(shardId: string, reason: EndReason): void;
-  hostReady(): void;
-  hostDied(host: HostId): readonly string[];
+  /** A fetch thread or a receiver is ready: gives out what waits, and evens out the rest. */
+  threadReady(): void;
+  /** `hands`: what the thread had in hand. Returns the shards that it read. */
+  hostDied(host: HostId, hands: readonly ShardIndex[]): readonly string[];
+  /** Returns the shards that it handled. It is no ready receiver any more. */
+  receiverDied(receiver: number, hands: readonly ShardIndex[]): readonly string[];
   settled(receiver: number, message: Extract<ReceiverToCoordinator, { type: 'settled' }>): void;
+  yielded(receiver: number, message: Extract<ReceiverToCoordinator, { type: 'yielded' }>): void;
 }
 
-interface Settling {
-  readonly missing: Set<number>;
-  receivedUnits: number;
-  receivedRecords: number;
-}
+/** A receiver that is blocked by its handler for longer is not waited for: reading goes on from what is acked. */
+const SETTLE_MS = 1_000;
+const ISOLATION_MS = 10_000;
 
 export function createAssignments(parts: AssignmentsParts): Assignments {
+  const { timers } = parts;
   const all = new Map<string, Assignment>();
   const indexes = new Map<string, ShardIndex>();
   const shardIds: string[] = [];
   const epochs: number[] = [];
-  const settling = new Map<HostId, Settling>();
+  /** Shards that wait before they are tried again. */
+  const pauses = new Map<string, Timer>();
+  const pending = new Set<Timer>();
+  /** What threads had in hand that died and are not settled. */
+  const hands = new Map<HostId, readonly ShardIndex[]>();
+  /** By kind of thread: what is deadly to the one may do no harm to the other. */
+  const suspects = { fetch: createSuspects(parts.random), handler: createSuspects(parts.random) };
+  const settling = createSettling((host) => {
+    hands.delete(host);
+    parts.onHostSettled(host);
+  });
   let draining = false;
-  const receivers = Array.from({ length: parts.receivers }, (_, receiver) => receiver);
 
   const indexOf = (shardId: string): ShardIndex => {
     let index = indexes.get(shardId);
@@ -70,36 +113,173 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     return index;
   };
 
-  const placed = function* () {
-    for (const { host, receiver } of all.values()) if (host !== null) yield { host, receiver };
+  const update = (assignment: Assignment, change: Partial<Assignment>): Assignment => {
+    const next = { ...assignment, ...change };
+    all.set(next.lease.shardId, next);
+    return next;
   };
 
-  /** Starts the next epoch of the shard. It keeps its receiver, where its earlier batches may still be queued. */
-  const begin = (lease: Lease, from: Position, keepReceiver: number | null) => {
-    const shard = indexOf(lease.shardId);
-    const where = place(placed(), parts.readyHosts(), keepReceiver === null ? receivers : [keepReceiver]);
-    if (where === null || draining) {
-      all.set(lease.shardId, {
-        lease,
-        shard,
-        epoch: epochs[shard]!,
-        host: null,
-        receiver: keepReceiver ?? 0,
-        from,
-      });
-      return;
+  const readers = function* (): Generator<Assignment & { readonly host: HostId; readonly receiver: number }> {
+    for (const each of all.values()) {
+      const { phase, host, receiver } = each;
+      if (phase === 'reading' && host !== null && receiver !== null) yield { ...each, host, receiver };
     }
-    const epoch = (epochs[shard]! += 1);
+  };
+
+  const hostsFor = ({ isolated }: Assignment): readonly HostId[] => {
+    if (!isolated) return parts.readyHosts();
+    const host = parts.isolationHost();
+    return host === null ? [] : [host];
+  };
+
+  /** Starts the next epoch of a shard that waits. It keeps its receiver, where its earlier batches may still be queued. */
+  const begin = (assignment: Assignment) => {
+    const { lease, shard, from, isolated } = assignment;
     const { shardId, token, generation } = lease;
+    if (draining || assignment.phase !== 'waiting' || pauses.has(shardId)) return;
+    const receivers = assignment.receiver === null ? parts.readyReceivers() : [assignment.receiver];
+    const where = place(readers(), hostsFor(assignment), receivers);
+    if (where === null) return;
     const { host, receiver } = where;
-    const assignment: Assignment = { lease, shard, epoch, host, receiver, from };
-    all.set(shardId, assignment);
+    const epoch = (epochs[shard]! += 1);
+    const begun = update(assignment, { phase: 'reading', epoch, host, receiver });
+    const deadly = suspects.handler.positionOf(shardId);
+    if (deadly !== null && isBefore(deadly, lease.acked)) suspects.handler.forget(shardId);
+    const failures = suspects.handler.deathsOf(shardId);
     parts.toReceiver(receiver, {
       type: 'epoch',
-      rows: [{ shard, shardId, token, epoch, generation, host, reason: null }],
+      rows: [{ shard, shardId, token, epoch, generation, failures, host, reason: null }],
     });
-    parts.toHost(host, { type: 'assign', shard, shardId, token, epoch, generation, from, receiver });
-    parts.onAssigned(assignment, host);
+    parts.toHost(host, {
+      type: 'assign',
+      shard,
+      shardId,
+      token,
+      epoch,
+      generation,
+      from,
+      receiver,
+      isolate: isolated,
+    });
+    parts.onAssigned(begun, host);
+    if (isolated) later(ISOLATION_MS, () => lookAtIsolated(shardId, epoch));
+  };
+
+  const beginAll = () => {
+    for (const assignment of all.values()) begin(assignment);
+  };
+
+  /** Not after a stop began: nothing is given out then, and a timer would hold the thread. */
+  const later = (ms: number, fn: () => void): Timer | null => {
+    if (draining) return null;
+    const timer = timers.setTimeout(() => {
+      pending.delete(timer);
+      fn();
+    }, ms);
+    pending.add(timer);
+    return timer;
+  };
+
+  const unpause = (shardId: string) => {
+    const pause = pauses.get(shardId);
+    if (pause === undefined) return;
+    timers.clearTimeout(pause);
+    pending.delete(pause);
+    pauses.delete(shardId);
+  };
+
+  /** Waits for its next reader, which begins behind what its receiver has got; without a receiver, behind what is acked. */
+  const wait = (assignment: Assignment, change: Partial<Assignment>, delayMs = 0) => {
+    const { lease } = assignment;
+    const { shardId } = lease;
+    const next = { ...assignment, ...change };
+    const isHeld = next.receiver !== null && isBefore(lease.acked, next.from);
+    const waiting = update(next, { from: isHeld ? next.from : lease.acked, phase: 'waiting', host: null });
+    unpause(shardId);
+    if (delayMs > 0) {
+      const resume = () => {
+        pauses.delete(shardId);
+        const now = all.get(shardId);
+        if (now !== undefined) begin(now);
+      };
+      const pause = later(delayMs, resume);
+      if (pause !== null) pauses.set(shardId, pause);
+    }
+    begin(waiting);
+  };
+
+  /** The thread had the shard in hand when it died: the next attempt is apart, and later ones wait. */
+  const suspect = (kind: Poison['kind'], assignment: Assignment, position: Position) => {
+    const { shardId } = assignment.lease;
+    const verdict = suspects[kind].died(shardId, position);
+    // In a fetch thread that it shares, the first two deaths only say that the record is on the page.
+    const isKnown = kind === 'handler' || assignment.isolated;
+    if (isKnown && verdict.deaths >= POISON_DEATHS)
+      parts.onPoison({ shardId, kind, position, ...verdict });
+    return verdict;
+  };
+
+  /** Its dead thread got through up to `from`. */
+  const goOn = (assignment: Assignment, from: Position) => {
+    const inHand = assignment.host === null ? [] : (hands.get(assignment.host) ?? []);
+    if (!inHand.includes(assignment.shard)) {
+      wait(assignment, { from });
+      return;
+    }
+    const { deaths, delayMs } = suspect('fetch', assignment, from);
+    wait(
+      assignment,
+      { from, isolated: assignment.isolated || deaths >= POISON_DEATHS },
+      assignment.isolated ? delayMs : 0,
+    );
+  };
+
+  /** To another fetch thread. The receiver drops what it gets twice. */
+  const move = (assignment: Assignment, change: Partial<Assignment> = {}) => {
+    const { shard, epoch, host } = assignment;
+    if (host !== null) parts.toHost(host, { type: 'revoke', shard, epoch, reason: 'requested' });
+    wait(assignment, change);
+  };
+
+  const lookAtIsolated = (shardId: string, epoch: number) => {
+    const assignment = all.get(shardId);
+    if (assignment?.epoch !== epoch || assignment.phase !== 'reading' || draining) return;
+    const { host, shard, lease } = assignment;
+    const deadly = suspects.fetch.positionOf(shardId);
+    const isPast = deadly === null || isBefore(deadly, lease.acked);
+    if (!isPast || (host !== null && parts.hasInHand(host, shard))) {
+      later(ISOLATION_MS, () => lookAtIsolated(shardId, epoch));
+      return;
+    }
+    suspects.fetch.forget(shardId);
+    move(assignment, { isolated: false });
+    if (![...all.values()].some(({ isolated }) => isolated)) parts.endIsolation();
+  };
+
+  const evenOut = () => {
+    if (draining) return;
+    const shared = [...readers()].filter(({ isolated }) => !isolated);
+    for (const assignment of surplus(
+      shared.map((each) => [each, each.host] as const),
+      parts.readyHosts(),
+    )) {
+      move(assignment);
+    }
+    const handled = [...readers()].map((each) => [each, each.receiver] as const);
+    for (const assignment of surplus(handled, parts.readyReceivers())) {
+      const { shard, epoch, host, receiver } = assignment;
+      parts.toHost(host, { type: 'revoke', shard, epoch, reason: 'requested' });
+      // Its batch in hand comes to its end there before another thread gets the next one.
+      parts.toReceiver(receiver, { type: 'yield', shard, epoch });
+      update(assignment, { phase: 'yielding', host: null });
+    }
+  };
+
+  const forget = (shardId: string) => {
+    all.delete(shardId);
+    suspects.fetch.forget(shardId);
+    suspects.handler.forget(shardId);
+    unpause(shardId);
   };
 
   return {
@@ -110,54 +290,80 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     },
     drain() {
       draining = true;
+      for (const timer of pending) timers.clearTimeout(timer);
+      pending.clear();
     },
     assign(lease) {
-      begin(lease, lease.from, null);
+      const shard = indexOf(lease.shardId);
+      const waiting: Assignment = {
+        lease,
+        shard,
+        epoch: epochs[shard]!,
+        phase: 'waiting',
+        host: null,
+        receiver: null,
+        from: lease.from,
+        isolated: false,
+      };
+      all.set(lease.shardId, waiting);
+      begin(waiting);
     },
     revoke(shardId, reason) {
       const assignment = all.get(shardId);
       if (assignment === undefined) return;
-      all.delete(shardId);
-      const { shard, epoch, host, receiver, lease } = assignment;
+      forget(shardId);
+      const { shard, epoch, phase, host, receiver, lease } = assignment;
       const { token, generation } = lease;
-      const row = { shard, shardId, token, epoch, generation, host: null, reason };
-      parts.toReceiver(receiver, { type: 'epoch', rows: [row] });
-      if (host !== null) parts.toHost(host, { type: 'revoke', shard, epoch, reason });
+      const row = { shard, shardId, token, epoch, generation, failures: 0, host: null, reason };
+      if (receiver !== null) parts.toReceiver(receiver, { type: 'epoch', rows: [row] });
+      if (phase === 'reading' && host !== null) parts.toHost(host, { type: 'revoke', shard, epoch, reason });
     },
-    hostReady() {
-      if (draining) return;
-      for (const { lease, host, from, receiver, shard } of all.values()) {
-        const waitsForSettled = [...settling.values()].some(({ missing }) => missing.has(receiver));
-        if (host === null && !waitsForSettled) begin(lease, from, epochs[shard] === 0 ? null : receiver);
-      }
+    threadReady() {
+      beginAll();
+      evenOut();
     },
-    hostDied(host) {
-      const affected: string[] = [];
-      settling.set(host, { missing: new Set(receivers), receivedUnits: 0, receivedRecords: 0 });
-      for (const [shardId, assignment] of all) {
-        if (assignment.host !== host) continue;
-        affected.push(shardId);
-        all.set(shardId, { ...assignment, host: null });
-      }
+    hostDied(host, inHand) {
+      const read = [...all.values()].filter((each) => each.phase === 'reading' && each.host === host);
+      const receivers = parts.readyReceivers();
+      hands.set(host, inHand);
+      for (const assignment of read) update(assignment, { phase: 'settling' });
+      settling.expect(host, receivers);
       for (const receiver of receivers) parts.toReceiver(receiver, { type: 'hostGone', host });
-      return affected;
+      later(SETTLE_MS, () => {
+        for (const { lease, epoch } of read) {
+          const now = all.get(lease.shardId);
+          if (now?.phase === 'settling' && now.epoch === epoch) goOn(now, now.from);
+        }
+      });
+      return read.map(({ lease }) => lease.shardId);
     },
-    settled(receiver, message) {
-      const entry = settling.get(message.host);
-      if (entry === undefined) return;
-      entry.missing.delete(receiver);
-      entry.receivedUnits += message.receivedUnits;
-      entry.receivedRecords += message.receivedRecords;
-      for (const [shard, epoch, received] of message.rows) {
-        const assignment = this.byIndex(shard);
+    receiverDied(receiver, inHand) {
+      settling.receiverGone(receiver);
+      const handled = [...all.values()].filter((each) => each.receiver === receiver);
+      for (const assignment of handled) {
+        const { shard, epoch, phase, host, lease } = assignment;
+        if (phase === 'reading' && host !== null)
+          parts.toHost(host, { type: 'revoke', shard, epoch, reason: 'requested' });
+        const delayMs = inHand.includes(shard) ? suspect('handler', assignment, lease.acked).delayMs : 0;
+        // What it had received and not acked is lost with it.
+        wait(assignment, { receiver: null }, delayMs);
+      }
+      return handled.map(({ lease }) => lease.shardId);
+    },
+    settled(receiver, { host, rows }) {
+      const received = new Map(rows.map(([shard, epoch, position]) => [`${shard}:${epoch}`, position]));
+      for (const assignment of all.values()) {
+        const { phase, shard, epoch, from } = assignment;
+        if (phase !== 'settling' || assignment.host !== host || assignment.receiver !== receiver) continue;
         // What was received stays valid: the next reader begins behind it.
-        if (assignment?.epoch === epoch) all.set(assignment.lease.shardId, { ...assignment, from: received });
+        goOn(assignment, received.get(`${shard}:${epoch}`) ?? from);
       }
-      if (entry.missing.size === 0) {
-        settling.delete(message.host);
-        parts.onHostSettled(message.host, entry.receivedUnits, entry.receivedRecords);
-      }
-      this.hostReady();
+      settling.answered(host, receiver);
+    },
+    yielded(receiver, { shard, epoch }) {
+      const assignment = this.byIndex(shard);
+      if (assignment?.phase !== 'yielding' || assignment.epoch !== epoch) return;
+      if (assignment.receiver === receiver) wait(assignment, { receiver: null });
     },
   };
 }

@@ -1,23 +1,25 @@
 // The coordinator: wires topology, lease table, heartbeat and pool. One per consumer, in a thread of its own.
 
 import type { KinesisApi, ShardListing } from '../kinesis/api.ts';
-import { KinesisError } from '../kinesis/errors.ts';
 import { decodeError, encodeError, ShardpoolError } from '../model/errors.ts';
-import type { FullRead, LeaseStore } from '../model/lease-store.ts';
+import type { FullRead, LeaseStore, SessionId } from '../model/lease-store.ts';
 import type { Position } from '../model/position.ts';
 import { parentsOf } from '../model/shard.ts';
+import { backoffDelayMs } from '../platform/backoff.ts';
+import type { BudgetKeeper } from '../platform/byte-budget.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fence } from '../platform/fence.ts';
 import { type Bell, createBell } from '../platform/bell.ts';
+import { type HangWatch, hangWatch } from '../platform/hang-watch.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
-import { settledWithin, type Timers } from '../platform/timers.ts';
+import { delay, settledWithin, type Timers } from '../platform/timers.ts';
 import type {
   CoordinatorConfig,
   CoordinatorStatus,
-  CoordinatorToReceiver,
   FetcherToCoordinator,
   HostId,
   ReceiverToCoordinator,
+  ShardIndex,
   ThreadEvent,
 } from '../protocol.ts';
 import { claims } from './allocation.ts';
@@ -27,11 +29,13 @@ import { type Draining, draining } from './draining.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { createLeaseTable, type Lease, type LeaseTable } from './lease-table.ts';
 import { eligible } from './lineage.ts';
-import type { FetchPool, FetchPoolParts } from './pool.ts';
+import type { FetchPool, FetchPoolParts, HostDeath } from './pool.ts';
+import { createReceivers, type ReceiverLink, type Receivers } from './receivers.ts';
 import { shutDown, type ShutDownOutcome } from './shutdown.ts';
+import { createShardWatch, REPLACED, type ShardWatch } from './shard-watch.ts';
 import { createStatusBoard } from './status-board.ts';
 import { ensureApp, ensureRows } from './stream-rows.ts';
-import { ensureStream } from './stream-setup.ts';
+import { openStream } from './stream-setup.ts';
 import { createTopology, type Topology } from './topology.ts';
 
 export interface CoordinatorParts {
@@ -46,18 +50,33 @@ export interface CoordinatorParts {
   readonly credentials: CredentialsCache;
   readonly store: LeaseStore;
   readonly createPool: (
-    hooks: Pick<FetchPoolParts, 'onHost' | 'onMessage' | 'onDeath' | 'onError'>,
+    hooks: Pick<FetchPoolParts, 'receivers' | 'onDataPort' | 'onMessage' | 'onDeath' | 'onError'>,
   ) => FetchPool;
-  readonly receivers: number;
-  readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
-  readonly repayBudget: (host: HostId, receivedUnits: number, receivedRecords: number) => void;
+  /** Those that there are at the start; the index is the number. */
+  readonly receivers: readonly ReceiverLink[];
+  readonly budget: BudgetKeeper;
   /** Says that this thread moves; whoever watches it sees the counter. */
   readonly tick: () => void;
-  readonly bufferedBytes: () => number;
+  readonly threads: ThreadsView;
+  /** The session of a coordinator that this one follows, which has been ended; null for the first one. */
+  readonly predecessor: SessionId | null;
+  readonly onSession: (session: SessionId) => void;
+  /** The thread of a receiver is dead. */
+  readonly onReceiverGone: (receiver: number, shards: readonly string[]) => void;
   readonly emit: (event: ThreadEvent) => void;
   readonly log: (message: string, error: unknown) => void;
   /** The consumer cannot go on. Called once at most. */
   readonly onFatal: (error: unknown) => void;
+}
+
+/** What can be seen of a thread without asking it. */
+export interface ThreadsView {
+  /** Moves as long as the fetch thread does. */
+  hostCounter(host: HostId): number;
+  hostHas(host: HostId, shard: ShardIndex): boolean;
+  /** What a dead fetch thread had in hand. */
+  takeHostHands(host: HostId): readonly ShardIndex[];
+  takeReceiverHands(receiver: number): readonly ShardIndex[];
 }
 
 const POOL_START_MS = 30_000;
@@ -65,8 +84,12 @@ const PING_INTERVAL_MS = 1_000;
 const FULL_READ_INTERVAL_MS = 10_000;
 const TAKES_IN_FLIGHT = 32;
 const FLUSH_MS = 10_000;
-/** More deaths than this within ten seconds: the threads cannot live here, and starting more of them helps nobody. */
-const MAX_DEATHS = 20;
+const END_ATTEMPTS = 5;
+const END_RETRY_MS = 200;
+const MAX_FAILED_STARTS = 5;
+/** In the window; those beyond are replaced after a pause. */
+const MANY_DEATHS = 20;
+const REPLACE_BACKOFF = { minDelayMs: 100, maxDelayMs: 5_000 };
 const DEATH_WINDOW_MS = 10_000;
 
 export class Coordinator {
@@ -77,11 +100,14 @@ export class Coordinator {
   readonly #heartbeat: Heartbeat;
   readonly #topology: Topology;
   readonly #board = createStatusBoard();
+  readonly #watch: ShardWatch;
   readonly #stopping = new AbortController();
   readonly #fetchersDrained: Draining = draining();
   readonly #receiversDrained: Draining = draining();
   readonly #announced = new WeakSet<Lease>();
   readonly #flushes = pendingReplies<void>();
+  readonly #receivers: Receivers;
+  readonly #hangs: HangWatch;
   readonly #bells: Bell[] = [];
   readonly #tickBell: Bell;
   #loops: Promise<void>[] = [];
@@ -90,17 +116,31 @@ export class Coordinator {
   #read: FullRead = { app: null, sessions: [], shards: [] };
   #fullReadAt = -Infinity;
   #deaths: number[] = [];
+  /** In a row. */
+  #failedStarts = 0;
   #failed = false;
 
   constructor(parts: CoordinatorParts) {
     const { config, clock, timers, fence, store } = parts;
     this.#parts = parts;
     this.#tickBell = this.#bell();
+    this.#hangs = hangWatch(Math.ceil(config.threadHangMs / PING_INTERVAL_MS));
+    this.#receivers = createReceivers({
+      hosts: () => this.#pool.all,
+      release: (host, receiver) => this.#pool.post(host, { type: 'receiverGone', receiver }),
+      onMessage: (receiver, message) => this.#fromReceiver(receiver, message),
+      onGone: (receiver) => this.#receiverDied(receiver),
+      onReleased: (receiver) => parts.budget.repayReceiver(receiver),
+      onJoined: (receiver) => {
+        this.#pool.connect(receiver);
+        this.#assignments.threadReady();
+      },
+    });
     this.#pool = parts.createPool({
-      onHost: (host, ports) =>
-        ports.forEach((port, receiver) => parts.toReceiver(receiver, { type: 'host', host, port })),
+      receivers: () => this.#receivers.ready,
+      onDataPort: (receiver, host, port) => this.#receivers.post(receiver, { type: 'host', host, port }),
       onMessage: (host, message) => this.#fromFetcher(host, message),
-      onDeath: (host, error) => this.#fetcherDied(host, error),
+      onDeath: (death) => this.#fetcherDied(death),
       onError: (error) => this.#fail(error),
     });
     this.#heartbeat = createHeartbeat({
@@ -115,7 +155,10 @@ export class Coordinator {
         parts.emit({ name: 'session:lost', session, cause });
         this.#leases.loseAll(cause);
       },
-      onRenewed: () => this.#tickBell.ring(),
+      onRenewed: (session) => {
+        parts.onSession(session);
+        this.#tickBell.ring();
+      },
       onError: (error) => parts.log('The heartbeat could not be written', error),
     });
     this.#leases = createLeaseTable({
@@ -130,41 +173,54 @@ export class Coordinator {
       onError: (error) => parts.log('A lease could not be written', error),
     });
     this.#assignments = createAssignments({
-      receivers: parts.receivers,
+      timers,
+      random: parts.random,
       readyHosts: () => this.#pool.ready,
+      isolationHost: () => this.#pool.isolation(),
+      endIsolation: () => this.#pool.endIsolation(),
+      readyReceivers: () => this.#receivers.ready,
+      hasInHand: (host, shard) => parts.threads.hostHas(host, shard),
       toHost: (host, message) => this.#pool.post(host, message),
-      toReceiver: (receiver, message) => parts.toReceiver(receiver, message),
+      toReceiver: (receiver, message) => this.#receivers.post(receiver, message),
       onAssigned: ({ lease }, host) => this.#announce(lease, host),
-      onHostSettled: (host, receivedUnits, receivedRecords) => {
-        parts.repayBudget(host, receivedUnits, receivedRecords);
-        this.#pool.forget(host);
-      },
+      onHostSettled: (host) => this.#pool.forget(host),
+      onPoison: (poison) => parts.emit({ name: 'record:poison', ...poison }),
+    });
+    parts.receivers.forEach((link, receiver) => this.#receivers.join(receiver, link));
+    this.#watch = createShardWatch({
+      ...parts,
+      board: this.#board,
+      leases: () => this.#leases,
+      assignments: () => this.#assignments,
     });
     this.#topology = createTopology({
       ...config,
       api: parts.api,
+      clock,
       timers,
       random: parts.random,
       onListing: (listing) => this.#listed(listing),
       onRetry: (error, attempt, delayMs) =>
         parts.emit({ name: 'topology:retry', error: encodeError(error), attempt, delayMs }),
-      isFatal: (error) => error instanceof KinesisError && !error.retryable,
       onFatal: (error) => this.#fail(error),
     });
   }
 
   /** Resolves with the number of listed shards once the first ones are being read. */
   async start(): Promise<number> {
-    const { api, config, clock, timers, store } = this.#parts;
+    const parts = this.#parts;
+    const { api, config, clock, timers, store } = parts;
     const { signal } = this.#stopping;
     const threads = this.#pool.start(POOL_START_MS);
     // Awaited below; an earlier failure of the stream must not leave it unhandled.
     threads.catch(() => undefined);
-    await ensureStream({ api, config, stream: config.address.stream, clock, timers, signal });
-    const listing = await api.listShards({ type: 'ALL' }, { signal });
+    const { stream } = config.address;
+    const listing = await openStream({ api, config, stream, clock, timers, signal });
     const app = await ensureApp(store, config, listing.serverTimeMs);
     this.#start = app.start;
+    if (parts.predecessor !== null) await this.#endSession(parts.predecessor);
     await this.#heartbeat.start();
+    parts.onSession(this.#heartbeat.session);
     this.#read = await store.readAll();
     await this.#listed(listing);
     await threads;
@@ -177,7 +233,10 @@ export class Coordinator {
       this.#every(
         this.#bell(),
         () => PING_INTERVAL_MS,
-        () => this.#pool.broadcast({ type: 'ping', id: 0 }),
+        () => {
+          this.#lookAtThreads();
+          this.#watch.lookForStalls();
+        },
       ),
     ];
     return listing.shards.length;
@@ -190,6 +249,7 @@ export class Coordinator {
     return shutDown({
       ...this.#parts,
       drainMs,
+      receivers: this.#receivers,
       pool: this.#pool,
       leases: this.#leases,
       assignments: this.#assignments,
@@ -200,7 +260,12 @@ export class Coordinator {
     });
   }
 
-  fromReceiver(receiver: number, message: ReceiverToCoordinator): void {
+  /** A receiver that follows one that died. */
+  join(receiver: number, link: ReceiverLink): void {
+    this.#receivers.join(receiver, link);
+  }
+
+  #fromReceiver(receiver: number, message: ReceiverToCoordinator): void {
     switch (message.type) {
       case 'acked':
         for (const [shard, token, , upTo] of message.rows) {
@@ -210,6 +275,9 @@ export class Coordinator {
         break;
       case 'settled':
         this.#assignments.settled(receiver, message);
+        break;
+      case 'yielded':
+        this.#assignments.yielded(receiver, message);
         break;
       case 'flushed':
         this.#flushes.settle(message.id, undefined, null);
@@ -224,10 +292,14 @@ export class Coordinator {
 
   /** Writes what is acked now instead of at the next interval. */
   async checkpoint(): Promise<void> {
-    const { timers, toReceiver, receivers } = this.#parts;
+    const { timers } = this.#parts;
+    const receivers = this.#receivers;
     // What was acked a moment ago may still be in the receivers, which send their acks once a turn.
-    const flushed = Array.from({ length: receivers }, (_, receiver) =>
-      this.#flushes.ask((id) => toReceiver(receiver, { type: 'flush', id })),
+    const flushed = receivers.ready.map((receiver) =>
+      Promise.race([
+        this.#flushes.ask((id) => receivers.post(receiver, { type: 'flush', id })),
+        receivers.whenGone(receiver),
+      ]),
     );
     if (!(await settledWithin(timers, Promise.all(flushed), FLUSH_MS))) {
       throw new ShardpoolError(
@@ -262,7 +334,7 @@ export class Coordinator {
       largestBeatGapMs: this.#heartbeat.stats.largestGapMs,
       beats: this.#heartbeat.stats.beats,
       leaseRemainingMs: this.#parts.fence.remainingMs(),
-      bufferedBytes: this.#parts.bufferedBytes(),
+      bufferedBytes: this.#parts.budget.totalBytes() - this.#parts.budget.freeBytes(),
     };
   }
 
@@ -315,8 +387,9 @@ export class Coordinator {
     const first = this.#listing.shards.length === 0;
     const before = new Set(this.#listing.shards.map(({ shardId }) => shardId));
     const rows = (await store.readAll()).shards;
-    await ensureRows(store, api, this.#start, listing, rows, this.#stopping.signal);
+    const replaced = await ensureRows(store, api, this.#start, listing, rows, this.#stopping.signal);
     this.#listing = listing;
+    await this.#watch.listed(listing, rows, replaced);
     const added = listing.shards.filter(({ shardId }) => !before.has(shardId)).map(({ shardId }) => shardId);
     if (added.length > 0 && !first) {
       const closed = listing.shards.filter(
@@ -335,8 +408,9 @@ export class Coordinator {
   }
 
   #shardDone({ shardId, stored: position }: Lease): void {
+    const reason = this.#watch.endOf(shardId);
     this.#assignments.revoke(shardId, 'shard-end');
-    this.#parts.emit({ name: 'shard:end', shardId, reason: 'shard-end', position });
+    this.#parts.emit({ name: 'shard:end', shardId, reason, position });
     // Its children may be eligible now, or not even listed yet.
     const hasChildren = this.#listing.shards.some((shard) => parentsOf(shard).includes(shardId));
     if (!hasChildren) this.#topology.refresh([]);
@@ -345,8 +419,9 @@ export class Coordinator {
 
   #leaseLost({ shardId, token, acked: position }: Lease, cause: string): void {
     this.#assignments.revoke(shardId, 'lease-lost');
-    this.#parts.emit({ name: 'lease:lost', shardId, token, cause });
-    this.#parts.emit({ name: 'shard:end', shardId, reason: 'lease-lost', position });
+    const reason = cause === REPLACED ? 'shard-gone' : 'lease-lost';
+    if (reason === 'lease-lost') this.#parts.emit({ name: 'lease:lost', shardId, token, cause });
+    this.#parts.emit({ name: 'shard:end', shardId, reason, position });
     this.#tickBell.ring();
   }
 
@@ -354,14 +429,14 @@ export class Coordinator {
     const { emit, credentials } = this.#parts;
     switch (message.type) {
       case 'ready':
-        this.#assignments.hostReady();
+        this.#assignments.threadReady();
         break;
       case 'pong':
         this.#board.utilization(host, message.utilization);
         break;
       case 'state': {
         const shardId = this.#shardIdOf(message);
-        if (shardId !== null) this.#board.state(shardId, message);
+        if (shardId !== null) this.#watch.said(shardId, message);
         break;
       }
       case 'shardEnd':
@@ -373,6 +448,8 @@ export class Coordinator {
         const shardId = this.#shardIdOf(message);
         const { error, attempt, delayMs } = message;
         if (shardId !== null) emit({ name: 'shard:retry', shardId, error, attempt, delayMs });
+        // Something is missing that should be there: the listing knows what.
+        if (!error.retryable) this.#topology.doubt();
         break;
       }
       case 'shardFailed':
@@ -390,6 +467,9 @@ export class Coordinator {
             }),
         );
         break;
+      case 'receiverGone':
+        this.#receivers.released(host, message.receiver);
+        break;
       case 'drained':
         this.#fetchersDrained.drained(host, 0);
         break;
@@ -406,21 +486,66 @@ export class Coordinator {
     return assignment?.epoch === epoch ? assignment.lease.shardId : null;
   }
 
-  #fetcherDied(host: HostId, error: unknown): void {
-    const { emit, clock } = this.#parts;
+  /** Pings every fetch thread, and ends those that have not moved for as long as they may. */
+  #lookAtThreads(): void {
+    const { threads, tick, log } = this.#parts;
+    tick();
+    this.#pool.broadcast({ type: 'ping', id: 0 });
+    // One that is starting has not begun to count.
+    const counters = this.#pool.running.map((host) => [host, threads.hostCounter(host)] as const);
+    for (const host of this.#hangs.look(counters)) {
+      log(`Fetch thread ${host} has not moved for ${this.#parts.config.threadHangMs} ms and is ended`, null);
+      this.#pool.kill(host);
+    }
+  }
+
+  #fetcherDied({ host, role, wasReady, error }: HostDeath): void {
+    const { emit, budget, threads } = this.#parts;
     this.#board.gone(host);
     this.#fetchersDrained.gone(host);
-    const shards = this.#assignments.hostDied(host);
+    budget.repayThread(host);
+    const shards = this.#assignments.hostDied(host, threads.takeHostHands(host));
+    this.#receivers.hostGone(host);
     emit({ name: 'thread:died', kind: 'fetch', thread: host, error: encodeError(error), shards });
     if (this.#stopping.signal.aborted) return;
-    const now = clock.monotonic();
-    this.#deaths = [...this.#deaths.filter((at) => now - at < DEATH_WINDOW_MS), now];
-    if (this.#deaths.length > MAX_DEATHS) {
-      this.#fail(new ShardpoolError('ERR_THREAD_DIED', 'The fetch threads keep dying', { cause: error }));
+    this.#failedStarts = wasReady ? 0 : this.#failedStarts + 1;
+    if (this.#failedStarts > MAX_FAILED_STARTS) {
+      this.#fail(new ShardpoolError('ERR_THREAD_DIED', 'The fetch threads cannot start', { cause: error }));
       return;
     }
-    this.#pool.replace();
-    this.#assignments.hostReady();
+    if (role === 'shared') void this.#replace();
+    this.#assignments.threadReady();
+  }
+
+  #receiverDied(receiver: number): void {
+    this.#receiversDrained.gone(receiver);
+    if (this.#stopping.signal.aborted) return;
+    const shards = this.#assignments.receiverDied(receiver, this.#parts.threads.takeReceiverHands(receiver));
+    this.#parts.onReceiverGone(receiver, shards);
+  }
+
+  /** At once, unless threads keep dying: then starting more of them as fast as possible helps nobody. */
+  async #replace(): Promise<void> {
+    const { clock, timers, random } = this.#parts;
+    const now = clock.monotonic();
+    this.#deaths = [...this.#deaths.filter((at) => now - at < DEATH_WINDOW_MS), now];
+    const many = this.#deaths.length - MANY_DEATHS;
+    if (many > 0) await delay(timers, backoffDelayMs(many, REPLACE_BACKOFF, random), this.#stopping.signal);
+    if (!this.#stopping.signal.aborted) this.#pool.replace();
+  }
+
+  /** Best effort: without it, its shards are free when its lease has run out. */
+  async #endSession(session: SessionId): Promise<void> {
+    const { store, log, timers } = this.#parts;
+    for (let attempt = 1; attempt <= END_ATTEMPTS; attempt += 1) {
+      try {
+        await store.end(session);
+        return;
+      } catch (error) {
+        log('The session of the coordinator before could not be ended', error);
+        await delay(timers, END_RETRY_MS, this.#stopping.signal);
+      }
+    }
   }
 
   #fail(error: unknown): void {

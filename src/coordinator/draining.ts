@@ -7,6 +7,8 @@ export interface Draining {
   drained(who: number, late: number): void;
   /** Nobody is left that could answer for it. */
   gone(who: number): void;
+  /** Those that were expected and have not answered. */
+  readonly missing: readonly number[];
   /** Resolves once all that were expected have answered. */
   readonly done: Promise<void>;
   /** How many handlers had not finished, over all answers; at least one for each that is still expected. */
@@ -35,10 +37,13 @@ export function draining(): Draining {
       gone(who);
     },
     gone,
+    get missing() {
+      return expected?.filter((who) => !answered.has(who)) ?? [];
+    },
     done: finished.promise,
     get late() {
       // Who has not answered is in a call that has not given its thread back.
-      return late + (expected?.filter((who) => !answered.has(who)).length ?? 0);
+      return late + this.missing.length;
     },
   };
 }

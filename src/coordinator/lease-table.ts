@@ -18,6 +18,8 @@ import { delay, type Timers } from '../platform/timers.ts';
 
 export interface Lease {
   readonly shardId: string;
+  /** Of the row: tells the shard from one of the same id in an earlier stream. */
+  readonly startsAt: string;
   readonly token: number;
   readonly session: SessionId;
   /** Of the fence, while that session lives. */
@@ -58,6 +60,10 @@ export interface LeaseTable {
   releaseAll(): Promise<void>;
   /** The session is over: nothing of it counts any more, and nothing is written. */
   loseAll(cause: string): void;
+  /** The row is another one now: the lease is lost, whatever a write would say. */
+  lose(shardId: string, cause: string): void;
+  /** Forgets what is kept about shards that are not held, not in the store and not in the stream any more. */
+  retain(exists: (shardId: string) => boolean): void;
 }
 
 const RETRY_MS = 200;
@@ -180,6 +186,7 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
       highestToken.set(row.shardId, token);
       const lease: Lease = {
         shardId: row.shardId,
+        startsAt: row.startsAt,
         token,
         session,
         generation: parts.generation(),
@@ -220,6 +227,7 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
       salvage.delete(row.shardId);
       const started: Lease = {
         ...lease,
+        startsAt: taken.startsAt,
         from: taken.position,
         acked: taken.position,
         stored: taken.position,
@@ -257,6 +265,15 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
     },
     loseAll(cause) {
       for (const lease of held.values()) lose(lease, cause);
+    },
+    lose(shardId, cause) {
+      const lease = held.get(shardId);
+      if (lease !== undefined) lose(lease, cause);
+    },
+    retain(exists) {
+      for (const map of [highestToken, salvage]) {
+        for (const shardId of map.keys()) if (!held.has(shardId) && !exists(shardId)) map.delete(shardId);
+      }
     },
   };
 }

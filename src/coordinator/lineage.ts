@@ -3,9 +3,9 @@
 // Pure. A listing is always a complete one; its order does not matter. Nothing here trusts it to make sense: shards that
 // are their own ancestors, listed twice or without their parents end no computation.
 
-import type { LeaseStore, ShardRow } from '../model/lease-store.ts';
+import type { NewShard, ShardRow } from '../model/lease-store.ts';
 import { type Position, SHARD_END, TRIM_HORIZON } from '../model/position.ts';
-import { parentsOf, type Shard } from '../model/shard.ts';
+import { parentsOf, type Shard, startedBefore } from '../model/shard.ts';
 
 /** The parent and child graph of one complete listing. */
 export interface Lineage {
@@ -21,7 +21,7 @@ export interface Lineage {
 }
 
 /** What to hand to {@link LeaseStore.createShard}. */
-export type ShardSeed = Parameters<LeaseStore['createShard']>[0];
+export type ShardSeed = NewShard;
 
 export interface Eligibility {
   /** May be read now; sorted by id. */
@@ -109,7 +109,7 @@ export function seedRows(
     const position = positionOf(shard);
     if (position === TRIM_HORIZON && continues(shardId)) read.add(shardId);
     const parents = lineage.parents(shardId).filter((parent) => lineage.shards.has(parent));
-    return { shardId, parents, position };
+    return { shardId, startsAt: shard.startingSequenceNumber, parents, position };
   });
 }
 
@@ -121,10 +121,11 @@ export function newRows(listing: readonly Shard[], rows: readonly ShardRow[]): S
   const lineage = buildLineage(listing);
   const known = new Set(rows.map((row) => row.shardId));
   const seeds: ShardSeed[] = [];
-  for (const shardId of lineage.shards.keys()) {
+  for (const [shardId, { startingSequenceNumber: startsAt }] of lineage.shards) {
     if (known.has(shardId)) continue;
     seeds.push({
       shardId,
+      startsAt,
       // A parent that is neither listed nor has a row is gone for good. Leaving it out of the row lets the shard be
       // eligible even for those whose own listing lacks the shard too.
       parents: lineage.parents(shardId).filter((parent) => lineage.shards.has(parent) || known.has(parent)),
@@ -135,23 +136,45 @@ export function newRows(listing: readonly Shard[], rows: readonly ShardRow[]): S
 }
 
 /**
+ * The rows that stand for shards of an earlier stream, which was deleted and created again under its name. A row that is
+ * newer than the listing is not among them: then the listing is the old one.
+ */
+export function obsoleteRows(rows: readonly ShardRow[], listing: readonly Shard[]): ShardRow[] {
+  const listed = new Map(listing.map((shard) => [shard.shardId, shard.startingSequenceNumber]));
+  return rows.filter(({ shardId, startsAt }) => {
+    const now = listed.get(shardId);
+    return now !== undefined && startedBefore(startsAt, now);
+  });
+}
+
+/**
  * The shards whose every parent is done or gone. Done: its row is at SHARD_END. Gone: a complete listing names the shard
  * but not the parent, whatever the parent's row says, because Kinesis has nothing left of it. A listing without the
- * shard itself may be older than the reshard and says nothing about the parent.
+ * shard itself may be older than the reshard and says nothing about the parent. Rows and shards that belong to different
+ * streams of the same name say nothing about each other.
  */
 export function eligible(rows: readonly ShardRow[], listing: readonly Shard[]): Eligibility {
   const lineage = buildLineage(listing);
   const finished = new Set<string>();
-  for (const row of rows) if (row.position === SHARD_END) finished.add(row.shardId);
+  const startOf = new Map(rows.map(({ shardId, startsAt }) => [shardId, startsAt]));
+  const others = new Set<string>();
+  for (const { shardId, startsAt, position } of rows) {
+    const listed = lineage.shards.get(shardId);
+    if (listed !== undefined && listed.startingSequenceNumber !== startsAt) others.add(shardId);
+    else if (position === SHARD_END) finished.add(shardId);
+  }
 
+  /** Then it is no parent, but a shard of a later stream that has the id of one; or the shard itself. */
+  const isYounger = (parent: string, { shardId, startsAt }: ShardRow): boolean =>
+    parent === shardId || startedBefore(startsAt, startOf.get(parent) ?? startsAt);
   const ready: string[] = [];
   const waiting = new Map<string, readonly string[]>();
   for (const row of [...rows].sort(byId)) {
     const { shardId } = row;
-    if (finished.has(shardId)) continue;
+    if (finished.has(shardId) || others.has(shardId)) continue;
     const awaited = lineage.shards.has(shardId)
       ? lineage.parents(shardId).filter((parent) => !finished.has(parent) && lineage.shards.has(parent))
-      : row.parents.filter((parent) => !finished.has(parent) && parent !== shardId);
+      : row.parents.filter((parent) => !finished.has(parent) && !isYounger(parent, row));
     if (awaited.length === 0) ready.push(shardId);
     else waiting.set(shardId, awaited);
   }

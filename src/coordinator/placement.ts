@@ -38,3 +38,27 @@ export function place(
   const receiver = leastLoaded(receivers, receiverLoads);
   return host === null || receiver === null ? null : { host, receiver };
 }
+
+/**
+ * Which shards have to leave the thread that they are on, until no two of the candidates differ by more than one: as few as
+ * possible, and none from a thread that is no candidate.
+ */
+export function surplus<Shard>(
+  placed: Iterable<readonly [shard: Shard, thread: number]>,
+  candidates: readonly number[],
+): Shard[] {
+  const byThread = new Map(candidates.map((candidate) => [candidate, [] as Shard[]]));
+  for (const [shard, thread] of placed) byThread.get(thread)?.push(shard);
+  const shards = [...byThread.values()];
+  const total = shards.reduce((sum, each) => sum + each.length, 0);
+  const least = Math.floor(total / Math.max(1, shards.length));
+  let larger = total - least * shards.length;
+  const leaving: Shard[] = [];
+  // Those that have most keep the odd ones.
+  for (const each of shards.sort((a, b) => b.length - a.length)) {
+    const keeps = larger > 0 && each.length > least ? least + 1 : least;
+    if (keeps > least) larger -= 1;
+    leaving.push(...each.slice(keeps));
+  }
+  return leaving;
+}

@@ -21,24 +21,43 @@ import type {
 export interface FetchPoolParts {
   readonly workerFile: string;
   readonly threads: number;
-  readonly receivers: number;
+  /** Those that there are now. */
+  readonly receivers: () => readonly number[];
   readonly config: FetcherConfig;
   readonly memory: SharedMemory;
   readonly timers: Timers;
-  /** The receivers' ends of the data ports of a new thread, by receiver. */
-  readonly onHost: (host: HostId, ports: readonly RawPort[]) => void;
+  /** The receiver's end of the data port between a thread and a receiver, one of which is new. */
+  readonly onDataPort: (receiver: number, host: HostId, port: RawPort) => void;
   readonly onMessage: (host: HostId, message: FetcherToCoordinator) => void;
   /** The thread ended without being told to; its slot stays taken until `forget`. */
-  readonly onDeath: (host: HostId, error: unknown) => void;
+  readonly onDeath: (death: HostDeath) => void;
   /** A thread could not be started at all. */
   readonly onError: (error: unknown) => void;
+}
+
+export interface HostDeath {
+  readonly host: HostId;
+  readonly role: HostRole;
+  /** False when it died of its start. */
+  readonly wasReady: boolean;
+  readonly error: unknown;
 }
 
 export interface FetchPool {
   /** Starts all threads and waits until each has said that it is ready. */
   start(timeoutMs: number): Promise<void>;
+  /** All threads that were started and have not died. */
+  readonly all: readonly HostId[];
+  /** Those of them that are ready. */
+  readonly running: readonly HostId[];
   /** The threads that take shards. */
   readonly ready: readonly HostId[];
+  /** The thread apart, for shards that end threads; null until it is ready. Starts it where there is none. */
+  isolation(): HostId | null;
+  /** Ends the thread apart, which nothing needs any more. */
+  endIsolation(): void;
+  /** Connects a new receiver to every thread. */
+  connect(receiver: number): void;
   post(host: HostId, message: CoordinatorToFetcher): void;
   broadcast(message: CoordinatorToFetcher): void;
   /** Starts one more thread, in place of one that died. */
@@ -51,23 +70,29 @@ export interface FetchPool {
   destroy(graceMs: number): Promise<void>;
 }
 
+export type HostRole = 'shared' | 'isolation';
+
 interface Host {
+  readonly role: HostRole;
   readonly control: Port<CoordinatorToFetcher, FetcherToCoordinator>;
   readonly kill: AbortController;
   readonly done: Promise<void>;
   ready: boolean;
+  /** It was told to end. */
+  ending: boolean;
 }
 
 /** Slots of the byte budget and of the progress counters: a dead thread keeps its own until it is settled. */
 export function hostSlots(threads: number): number {
-  return threads * 2 + 2;
+  return threads * 2 + 4;
 }
 
 export function createFetchPool(parts: FetchPoolParts): FetchPool {
   const pool = new Piscina({
     filename: parts.workerFile,
     minThreads: parts.threads,
-    maxThreads: parts.threads,
+    // One more for the thread apart.
+    maxThreads: parts.threads + 1,
     concurrentTasksPerWorker: 1,
     atomics: 'disabled',
     recordTiming: false,
@@ -80,38 +105,40 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
   const starting = new Map<HostId, { resolve: () => void; reject: (error: unknown) => void }>();
   let destroying = false;
   /** Threads that wait for a slot: those of the dead are free once every receiver has settled. */
-  let owed = 0;
+  const owed: HostRole[] = [];
 
-  const startHost = (): Promise<void> => {
+  const startHost = (role: HostRole): Promise<void> => {
     const slot = slots.values().next();
     if (slot.done) throw new ShardpoolError('ERR_INTERNAL', 'No slot is left for another fetch thread');
     const host = slot.value;
     slots.delete(host);
     const controlChannel = new MessageChannel();
-    const dataChannels = Array.from({ length: parts.receivers }, () => new MessageChannel());
+    const data = parts.receivers().map((receiver) => ({ receiver, channel: new MessageChannel() }));
     const control = portOf<CoordinatorToFetcher, FetcherToCoordinator>(
       controlChannel.port1 as unknown as RawPort,
     );
-    const near = dataChannels.map(({ port1 }) => port1);
     const task: FetcherTask = {
       host,
       config: parts.config,
       memory: parts.memory,
       control: controlChannel.port2 as unknown as RawPort,
-      data: near as unknown as RawPort[],
+      data: data.map(({ receiver, channel }) => [receiver, channel.port1 as unknown as RawPort]),
     };
     const kill = new AbortController();
-    const run = pool.run(task, { transferList: [controlChannel.port2, ...near], signal: kill.signal });
+    const transferList = [controlChannel.port2, ...data.map(({ channel }) => channel.port1)];
+    const run = pool.run(task, { transferList, signal: kill.signal });
     const died = (error: unknown) => {
       hosts.delete(host);
       starting.get(host)?.reject(error);
-      if (!destroying) parts.onDeath(host, error);
+      control.close();
+      if (entry.ending) slots.add(host);
+      else if (!destroying) parts.onDeath({ host, role, wasReady: entry.ready, error });
     };
     const done = run.then(
       () => died(new ShardpoolError('ERR_THREAD_DIED', `Fetch thread ${host} ended by itself`)),
       (error: unknown) => died(error),
     );
-    const entry: Host = { control, kill, done, ready: false };
+    const entry: Host = { role, control, kill, done, ready: false, ending: false };
     hosts.set(host, entry);
     control.onMessage((message) => {
       if (message.type === 'ready') {
@@ -120,14 +147,22 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
       }
       parts.onMessage(host, message);
     });
-    parts.onHost(
-      host,
-      dataChannels.map(({ port2 }) => port2 as unknown as RawPort),
-    );
+    for (const { receiver, channel } of data) {
+      parts.onDataPort(receiver, host, channel.port2 as unknown as RawPort);
+    }
     return new Promise<void>((resolve, reject) => starting.set(host, { resolve, reject })).finally(() =>
       starting.delete(host),
     );
   };
+
+  const start = (role: HostRole) => {
+    if (destroying) return;
+    if (slots.size === 0) owed.push(role);
+    // One that dies before it is ready is reported by `onDeath`, as any other.
+    else startHost(role).catch(() => undefined);
+  };
+
+  const apart = () => [...hosts].find(([, { role, ending }]) => role === 'isolation' && !ending);
 
   return {
     async start(timeoutMs) {
@@ -141,28 +176,49 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
         );
       });
       try {
-        await Promise.race([Promise.all(Array.from({ length: parts.threads }, startHost)), late]);
+        await Promise.race([Promise.all(Array.from({ length: parts.threads }, () => startHost('shared'))), late]);
       } finally {
         given.abort();
       }
     },
-    get ready() {
+    get all() {
+      return [...hosts.keys()];
+    },
+    get running() {
       return [...hosts].filter(([, { ready }]) => ready).map(([host]) => host);
+    },
+    get ready() {
+      return [...hosts].filter(([, { ready, role }]) => ready && role === 'shared').map(([host]) => host);
+    },
+    isolation() {
+      const found = apart();
+      if (found === undefined && !owed.includes('isolation')) start('isolation');
+      return found?.[1].ready === true ? found[0] : null;
+    },
+    endIsolation() {
+      const found = apart();
+      if (found === undefined) return;
+      found[1].ending = true;
+      found[1].control.post({ type: 'end' });
+    },
+    connect(receiver) {
+      for (const [host, { control, ending }] of hosts) {
+        if (ending) continue;
+        const { port1, port2 } = new MessageChannel();
+        const near = port1 as unknown as RawPort;
+        control.post({ type: 'receiver', receiver, port: near }, [near]);
+        parts.onDataPort(receiver, host, port2 as unknown as RawPort);
+      }
     },
     post: (host, message) => hosts.get(host)?.control.post(message),
     broadcast(message) {
       for (const { control } of hosts.values()) control.post(message);
     },
-    replace() {
-      if (slots.size === 0) owed += 1;
-      // One that dies before it is ready is reported by `onDeath`, as any other.
-      else startHost().catch(() => undefined);
-    },
+    replace: () => start('shared'),
     forget(host) {
       slots.add(host);
-      if (owed === 0 || destroying) return;
-      owed -= 1;
-      this.replace();
+      const role = owed.shift();
+      if (role !== undefined) start(role);
     },
     kill: (host) => hosts.get(host)?.kill.abort(),
     async destroy(graceMs) {

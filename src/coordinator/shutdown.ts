@@ -5,12 +5,12 @@ import type { LeaseStore } from '../model/lease-store.ts';
 import type { Position } from '../model/position.ts';
 import type { Clock } from '../platform/clock.ts';
 import { settledWithin, type Timers } from '../platform/timers.ts';
-import type { CoordinatorToReceiver } from '../protocol.ts';
 import type { Assignments } from './assignments.ts';
 import type { Draining } from './draining.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { LeaseTable } from './lease-table.ts';
 import type { FetchPool } from './pool.ts';
+import type { Receivers } from './receivers.ts';
 
 export interface ShutDownParts {
   readonly drainMs: number;
@@ -24,8 +24,7 @@ export interface ShutDownParts {
   readonly receiversDrained: Draining;
   /** The coordinator's own loops, which were told to end. */
   readonly loopsEnded: Promise<unknown>;
-  readonly receivers: number;
-  readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
+  readonly receivers: Pick<Receivers, 'ready' | 'broadcast'>;
   readonly store: Pick<LeaseStore, 'close'>;
   readonly api: Pick<KinesisApi, 'close'>;
 }
@@ -37,30 +36,30 @@ export interface ShutDownOutcome {
   readonly positions: readonly (readonly [shardId: string, position: Position])[];
 }
 
-/** Fetch threads only drop what they hold: one that does not answer is hung, and is ended below. */
+/** Fetch threads only drop what they hold: one that does not answer is hung, and is ended. */
 const FETCHERS_DRAIN_MS = 1_000;
 const ABORT_MS = 1_000;
 const THREAD_END_MS = 300;
 
 export async function shutDown(parts: ShutDownParts): Promise<ShutDownOutcome> {
-  const { drainMs, clock, timers, pool, leases, heartbeat, fetchersDrained, receiversDrained } = parts;
+  const { drainMs, clock, timers, pool, receivers, leases, heartbeat } = parts;
+  const { fetchersDrained, receiversDrained } = parts;
   const deadline = clock.monotonic() + drainMs;
-  const receivers = Array.from({ length: parts.receivers }, (_, receiver) => receiver);
-  const everyReceiver = (message: CoordinatorToReceiver) => {
-    for (const receiver of receivers) parts.toReceiver(receiver, message);
-  };
 
   heartbeat.drain();
   leases.drain();
   parts.assignments.drain();
-  fetchersDrained.expect(pool.ready);
+  fetchersDrained.expect(pool.all);
   pool.broadcast({ type: 'drain' });
-  await settledWithin(timers, fetchersDrained.done, Math.min(FETCHERS_DRAIN_MS, drainMs));
+  if (!(await settledWithin(timers, fetchersDrained.done, Math.min(FETCHERS_DRAIN_MS, drainMs / 2)))) {
+    // Hung: the receivers must not wait for what it might still send.
+    for (const host of fetchersDrained.missing) pool.kill(host);
+  }
 
-  receiversDrained.expect(receivers);
-  everyReceiver({ type: 'drain' });
+  receiversDrained.expect(receivers.ready);
+  receivers.broadcast({ type: 'drain' });
   if (!(await settledWithin(timers, receiversDrained.done, Math.max(0, deadline - clock.monotonic())))) {
-    everyReceiver({ type: 'abort' });
+    receivers.broadcast({ type: 'abort' });
     await settledWithin(timers, receiversDrained.done, ABORT_MS);
   }
 
@@ -71,7 +70,7 @@ export async function shutDown(parts: ShutDownParts): Promise<ShutDownOutcome> {
   await heartbeat.stop();
   pool.broadcast({ type: 'end' });
   await pool.destroy(THREAD_END_MS);
-  everyReceiver({ type: 'end' });
+  receivers.broadcast({ type: 'end' });
   await parts.store.close();
   parts.api.close();
   return { late: receiversDrained.late, positions };

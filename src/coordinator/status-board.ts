@@ -17,6 +17,10 @@ export interface StatusBoard {
   utilization(host: HostId, value: number): void;
   readonly threads: ReadonlyMap<HostId, number>;
   gone(host: HostId): void;
+  /** What the present reader of that shard last said; undefined before its first word. */
+  current(shardId: string, epoch: number): StateMessage | undefined;
+  /** Forgets shards that are no more. */
+  retain(exists: (shardId: string) => boolean): void;
   rows(view: StatusView): ShardStatusRow[];
 }
 
@@ -31,11 +35,19 @@ export interface StatusView {
 export function createStatusBoard(): StatusBoard {
   const states = new Map<string, StateMessage>();
   const threads = new Map<HostId, number>();
+  const current = (shardId: string, epoch: number) => {
+    const state = states.get(shardId);
+    return state?.epoch === epoch ? state : undefined;
+  };
   return {
     state: (shardId, message) => states.set(shardId, message),
     utilization: (host, value) => threads.set(host, value),
     threads,
     gone: (host) => threads.delete(host),
+    current,
+    retain(exists) {
+      for (const shardId of states.keys()) if (!exists(shardId)) states.delete(shardId);
+    },
     rows({ listing, shards, eligibility, held, assignments }) {
       const lineage = buildLineage(listing.shards);
       return shards.map((row) => {
@@ -43,7 +55,7 @@ export function createStatusBoard(): StatusBoard {
         const lease = held.get(shardId);
         const assignment = assignments.get(shardId);
         const state = states.get(shardId);
-        const current = assignment !== undefined && state?.epoch === assignment.epoch ? state : undefined;
+        const now = assignment === undefined ? undefined : current(shardId, assignment.epoch);
         const listed = lineage.shards.get(shardId);
         return {
           shardId,
@@ -51,9 +63,9 @@ export function createStatusBoard(): StatusBoard {
           open: listed !== undefined && listed.endingSequenceNumber === null,
           listed: listed !== undefined,
           lease: leaseState(row, lease, eligibility),
-          state: current?.state ?? null,
-          since: current?.since ?? 0,
-          lagMs: current?.lagMs ?? null,
+          state: now?.state ?? null,
+          since: now?.since ?? 0,
+          lagMs: now?.lagMs ?? null,
           position: lease?.acked ?? row.position,
           owner: lease?.session ?? row.owner,
           token: lease?.token ?? row.token,
@@ -61,6 +73,7 @@ export function createStatusBoard(): StatusBoard {
           receiver: assignment?.receiver ?? null,
           throttled: state?.throttled ?? 0,
           reads: state?.reads ?? 0,
+          error: now?.error ?? null,
         };
       });
     },

@@ -1,11 +1,12 @@
 // The rows of the application in the lease store that follow from the stream: the app row, and one row per shard.
 
 import type { KinesisApi, ShardListing } from '../kinesis/api.ts';
+import { invalid } from '../model/checks.ts';
 import { ShardpoolError } from '../model/errors.ts';
 import { type AppRow, type LeaseStore, SCHEMA_VERSION, type ShardRow } from '../model/lease-store.ts';
 import { latestPosition, type Position, timestampPosition, TRIM_HORIZON } from '../model/position.ts';
 import type { CoordinatorConfig } from '../protocol.ts';
-import { newRows, seedRows } from './lineage.ts';
+import { newRows, obsoleteRows, seedRows } from './lineage.ts';
 import { startSetFilter } from './topology.ts';
 
 /** Creates the app row, or adopts that of whoever was first. */
@@ -34,43 +35,70 @@ export async function ensureApp(
   return row;
 }
 
+/** A clock of the caller may run ahead of that of AWS, whose answers tell the time in whole seconds. */
+const FUTURE_MS = 60_000;
+
 function resolveStart(start: CoordinatorConfig['start'], serverTimeMs: number): Position {
   if (start === 'TRIM_HORIZON') return TRIM_HORIZON;
   // The clock of AWS, so that a crash before the first checkpoint resumes at the same moment.
-  return start === 'LATEST' ? latestPosition(serverTimeMs) : timestampPosition(start.at);
+  if (start === 'LATEST') return latestPosition(serverTimeMs);
+  if (start.at > serverTimeMs + FUTURE_MS) {
+    throw invalid('start', `a Date that is not in the future of AWS (${iso(serverTimeMs)})`, iso(start.at));
+  }
+  // AWS takes no time that it has not reached.
+  return timestampPosition(start.at < serverTimeMs + 1_000 ? start.at : serverTimeMs);
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A row that stood for a shard of an earlier stream of the same name, and by whom it was replaced. */
+export interface Replaced {
+  readonly row: ShardRow;
+  /** True for the one instance that replaced it. */
+  readonly here: boolean;
 }
 
 /**
- * Creates the rows that are missing, parents first. With any other start than TRIM_HORIZON the rows of the start set
- * differ from those of later children; both follow from the listing and the app row alone, so this may be run again
- * at any time, also after a first sight that was cut short. Returns whether it created any.
+ * Creates the rows that are missing, and replaces those of an earlier stream of the same name, parents first. With any other
+ * start than TRIM_HORIZON the rows of the start set differ from those of later children; both follow from the listing and
+ * the app row alone, so this may be run again at any time, also after a first sight that was cut short. A stream that was
+ * created again lies behind the start as a whole, so all of it is read.
  */
 export async function ensureRows(
-  store: Pick<LeaseStore, 'createShard'>,
+  store: Pick<LeaseStore, 'createShard' | 'replaceShard'>,
   api: Pick<KinesisApi, 'listShards'>,
   start: Position,
   listing: ShardListing,
   rows: readonly ShardRow[],
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  const known = new Set(rows.map(({ shardId }) => shardId));
+): Promise<readonly Replaced[]> {
+  const obsolete = new Map(obsoleteRows(rows, listing.shards).map((row) => [row.shardId, row]));
+  const current = rows.filter(({ shardId }) => !obsolete.has(shardId));
+  const known = new Set(current.map(({ shardId }) => shardId));
   if (listing.shards.every(({ shardId }) => known.has(shardId))) return [];
   const seeds =
     start === TRIM_HORIZON
-      ? newRows(listing.shards, rows)
+      ? newRows(listing.shards, current)
       : await api.listShards(startSetFilter(start), { signal }).then((startSet) =>
           seedRows(
             listing.shards,
             startSet.shards.map(({ shardId }) => shardId),
             start,
-            rows,
+            current,
           ),
         );
-  const created: string[] = [];
+  const replaced: Replaced[] = [];
   for (const seed of seeds) {
     if (known.has(seed.shardId)) continue;
-    await store.createShard(seed);
-    created.push(seed.shardId);
+    const row = obsolete.get(seed.shardId);
+    if (row === undefined) {
+      await store.createShard(seed);
+    } else {
+      const { applied } = await store.replaceShard({ ...seed, seenStartsAt: row.startsAt });
+      replaced.push({ row, here: applied });
+    }
   }
-  return created;
+  return replaced;
 }

@@ -1,21 +1,23 @@
 // The shards of the stream as last listed, kept up to date: at intervals, and at once when a page names children.
 
 import type { KinesisApi, ShardFilter, ShardListing } from '../kinesis/api.ts';
+import { KinesisError } from '../kinesis/errors.ts';
 import { decodePosition, type Position } from '../model/position.ts';
 import { backoffDelayMs } from '../platform/backoff.ts';
 import { createBell } from '../platform/bell.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Timers } from '../platform/timers.ts';
 
 export interface TopologyParts {
   readonly api: Pick<KinesisApi, 'listShards'>;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly random: () => number;
   readonly shardRefreshIntervalMs: number;
   readonly onListing: (listing: ShardListing) => Promise<void>;
   /** The last topology stays in force; the refresh is tried again after `delayMs`. */
   readonly onRetry: (error: unknown, attempt: number, delayMs: number) => void;
-  /** True when retrying will not mend it. */
-  readonly isFatal: (error: unknown) => boolean;
+  /** Retrying will not mend it, or the stream was missing for too long. */
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -24,16 +26,44 @@ export interface Topology {
   start(): void;
   /** Refreshes as soon as possible, and again with back-off until the listing has these shards. */
   refresh(expected: readonly string[]): void;
+  /** Something was missing that may be gone: refreshes soon, unless that was done just now. */
+  doubt(): void;
   stop(): Promise<void>;
 }
 
 const BACKOFF = { minDelayMs: 200, maxDelayMs: 10_000 };
+/** A stream that runs is not given up at the first word: AWS says so of one that was just created, or created again. */
+const STREAM_MISSING_MS = 10_000;
+const MISSING_LOOK_MS = 2_000;
+/** Many readers may doubt at the same time. */
+const DOUBT_INTERVAL_MS = 1_000;
+/** A child that no listing has by then went as it came, or belongs to a stream that is no more. */
+const EXPECTED_FOR_MS = 300_000;
 
 export function createTopology(parts: TopologyParts): Topology {
+  const { clock, timers, random } = parts;
   const stopping = new AbortController();
-  const bell = createBell(parts.timers);
-  const missing = new Set<string>();
+  const bell = createBell(timers);
+  /** Until when each shard that a page named is looked for. */
+  const expectedUntil = new Map<string, number>();
+  let lookedAt = -Infinity;
+  let missingSince: number | null = null;
   let loop: Promise<void> = Promise.resolve();
+
+  /** Whether anything is still expected after this listing. */
+  const isIncomplete = ({ shards }: ShardListing): boolean => {
+    for (const { shardId } of shards) expectedUntil.delete(shardId);
+    for (const [shardId, until] of expectedUntil)
+      if (clock.monotonic() > until) expectedUntil.delete(shardId);
+    return expectedUntil.size > 0;
+  };
+
+  const isFatal = (error: unknown): boolean => {
+    if (!(error instanceof KinesisError)) return false;
+    if (error.kind !== 'stream-missing') return !error.retryable;
+    missingSince ??= clock.monotonic();
+    return clock.monotonic() - missingSince >= STREAM_MISSING_MS;
+  };
 
   const run = async () => {
     let attempt = 0;
@@ -42,21 +72,24 @@ export function createTopology(parts: TopologyParts): Topology {
       await bell.wait(waitMs);
       if (stopping.signal.aborted) return;
       try {
+        lookedAt = clock.monotonic();
         const listing = await parts.api.listShards({ type: 'ALL' }, { signal: stopping.signal });
+        missingSince = null;
         await parts.onListing(listing);
-        for (const { shardId } of listing.shards) missing.delete(shardId);
-        attempt = missing.size === 0 ? 0 : attempt + 1;
+        const incomplete = isIncomplete(listing);
+        attempt = incomplete ? attempt + 1 : 0;
         waitMs = parts.shardRefreshIntervalMs;
         // A page names children before every listing has them.
-        if (missing.size > 0) waitMs = Math.min(waitMs, backoffDelayMs(attempt, BACKOFF, parts.random));
+        if (incomplete) waitMs = Math.min(waitMs, backoffDelayMs(attempt, BACKOFF, random));
       } catch (error) {
         if (stopping.signal.aborted) return;
-        if (parts.isFatal(error)) {
+        if (isFatal(error)) {
           parts.onFatal(error);
           return;
         }
         attempt += 1;
-        waitMs = backoffDelayMs(attempt, BACKOFF, parts.random);
+        waitMs = backoffDelayMs(attempt, BACKOFF, random);
+        if (missingSince !== null) waitMs = Math.min(waitMs, MISSING_LOOK_MS);
         parts.onRetry(error, attempt, waitMs);
       }
     }
@@ -67,8 +100,11 @@ export function createTopology(parts: TopologyParts): Topology {
       loop = run();
     },
     refresh(expected) {
-      for (const shardId of expected) missing.add(shardId);
+      for (const shardId of expected) expectedUntil.set(shardId, clock.monotonic() + EXPECTED_FOR_MS);
       bell.ring();
+    },
+    doubt() {
+      if (clock.monotonic() - lookedAt >= DOUBT_INTERVAL_MS) bell.ring();
     },
     async stop() {
       stopping.abort();

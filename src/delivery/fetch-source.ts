@@ -8,9 +8,6 @@ type AckRow = readonly [shard: ShardIndex, epoch: number, n: number];
 export class FetchSource {
   readonly host: HostId;
   readonly port: Port<ReceiverToFetcher, FetcherToReceiver>;
-  /** All that ever came, in budget units and records, modulo 2^32: a long life brings more than a cell can count. */
-  receivedUnits = 0;
-  receivedRecords = 0;
   /** The port has closed: everything that the thread sent has arrived. */
   closed = false;
   /** The coordinator has said that the thread is gone. */
@@ -20,11 +17,6 @@ export class FetchSource {
   constructor(host: HostId, port: Port<ReceiverToFetcher, FetcherToReceiver>) {
     this.host = host;
     this.port = port;
-  }
-
-  received(message: BatchMessage): void {
-    this.receivedUnits = (this.receivedUnits + message.units) | 0;
-    this.receivedRecords = (this.receivedRecords + message.n) | 0;
   }
 
   released({ shard, epoch }: BatchMessage): void {

@@ -23,8 +23,9 @@ import { PendingBatches } from './pending-batches.ts';
 export const WINDOW_BATCHES = 4;
 const FENCE_RETRY_MS = 50;
 
+type DataPort = Port<FetcherToReceiver, ReceiverToFetcher>;
+
 export interface OutboxParts {
-  readonly ports: readonly Port<FetcherToReceiver, ReceiverToFetcher>[];
   readonly budget: BudgetTaker;
   readonly fence: Pick<Fence, 'isValid'>;
   readonly shape: BatchShape;
@@ -34,6 +35,12 @@ export interface OutboxParts {
 }
 
 export interface Outbox {
+  /** The way to a receiver: one at the start, or one that follows a receiver that died. */
+  connect(receiver: number, port: DataPort): void;
+  disconnect(receiver: number): void;
+  /** Closes every port. */
+  close(): void;
+  /** Throws when there is no way to the receiver. */
   open(shard: ShardIndex, epoch: number, generation: number, receiver: number): PageSink;
 }
 
@@ -44,21 +51,39 @@ interface Entry {
 
 export function createOutbox(parts: OutboxParts): Outbox {
   const entries = new Map<ShardIndex, Entry>();
-  for (const port of parts.ports) {
-    port.onMessage((message) => {
-      if (message.type === 'acks') {
-        for (const [shard, epoch, n] of message.rows) {
-          const entry = entries.get(shard);
-          if (entry?.epoch === epoch) entry.outbox.acked(n);
-        }
-      }
-      parts.onRoom();
-    });
-  }
+  const ports = new Map<number, DataPort>();
   return {
+    connect(receiver, port) {
+      ports.set(receiver, port);
+      port.onMessage((message) => {
+        if (message.type === 'acks') {
+          for (const [shard, epoch, n] of message.rows) {
+            const entry = entries.get(shard);
+            if (entry?.epoch === epoch) entry.outbox.acked(n);
+          }
+        }
+        parts.onRoom();
+      });
+    },
+    disconnect(receiver) {
+      ports.get(receiver)?.close();
+      ports.delete(receiver);
+    },
+    close() {
+      for (const port of ports.values()) port.close();
+    },
     open(shard, epoch, generation, receiver) {
-      const isValid = () => parts.fence.isValid(generation);
-      const outbox = new PackingOutbox(shard, epoch, isValid, parts.ports[receiver]!, parts, () => {
+      const port = ports.get(receiver);
+      if (port === undefined) throw new Error(`This thread has no port to receiver ${receiver}`);
+      const way: Way = {
+        isValid: () => parts.fence.isValid(generation),
+        send(batch) {
+          parts.budget.sent(receiver, batch.units, batch.n);
+          port.post(batch, [batch.ab]);
+        },
+        end: (reason) => port.post({ type: 'end', shard, epoch, reason }),
+      };
+      const outbox = new PackingOutbox(shard, epoch, way, parts, () => {
         if (entries.get(shard)?.outbox === outbox) entries.delete(shard);
       });
       entries.set(shard, { outbox, epoch });
@@ -67,11 +92,15 @@ export function createOutbox(parts: OutboxParts): Outbox {
   };
 }
 
+/** From one reader to its receiver. */
+interface Way {
+  readonly isValid: () => boolean;
+  readonly send: (batch: BatchMessage) => void;
+  readonly end: (reason: EndReason) => void;
+}
+
 class PackingOutbox implements PageSink {
-  readonly #shard: ShardIndex;
-  readonly #epoch: number;
-  readonly #isValid: () => boolean;
-  readonly #port: Port<FetcherToReceiver, ReceiverToFetcher>;
+  readonly #way: Way;
   readonly #parts: OutboxParts;
   readonly #onGone: () => void;
   readonly #pending: PendingBatches;
@@ -92,15 +121,11 @@ class PackingOutbox implements PageSink {
   constructor(
     shard: ShardIndex,
     epoch: number,
-    isValid: () => boolean,
-    port: Port<FetcherToReceiver, ReceiverToFetcher>,
+    way: Way,
     parts: OutboxParts,
     onGone: () => void,
   ) {
-    this.#shard = shard;
-    this.#epoch = epoch;
-    this.#isValid = isValid;
-    this.#port = port;
+    this.#way = way;
     this.#parts = parts;
     this.#onGone = onGone;
     this.#pending = new PendingBatches(shard, epoch, parts.shape);
@@ -118,6 +143,7 @@ class PackingOutbox implements PageSink {
     subSequenceNumber: number,
     arrivalTime: number,
     aggregated: boolean,
+    marks = 0,
   ): void {
     if (this.#phase.name === 'closed') return;
     this.#pending.add(
@@ -128,6 +154,7 @@ class PackingOutbox implements PageSink {
       subSequenceNumber,
       arrivalTime,
       aggregated,
+      marks,
     );
   }
 
@@ -142,6 +169,16 @@ class PackingOutbox implements PageSink {
     this.#armWait();
     this.#send();
     return added.units;
+  }
+
+  flush(): void {
+    if (this.#phase.name === 'closed' || !this.#way.isValid()) return;
+    for (;;) {
+      const next = this.#pending.takeFull() ?? this.#pending.takeOpen();
+      if (next === null) break;
+      this.#post(next);
+    }
+    this.#waited = false;
   }
 
   hasRoom(): boolean {
@@ -176,7 +213,7 @@ class PackingOutbox implements PageSink {
 
   #send(): void {
     if (this.#phase.name === 'closed') return;
-    if (!this.#isValid()) {
+    if (!this.#way.isValid()) {
       // Neither lost nor sent: the coordinator's word that revokes this reader is on its way.
       this.#fenceTimer ??= this.#parts.timers.setTimeout(() => {
         this.#fenceTimer = null;
@@ -187,11 +224,15 @@ class PackingOutbox implements PageSink {
     while (this.#inWindow < WINDOW_BATCHES) {
       const next = this.#pending.takeFull() ?? this.#takeDueOpen();
       if (next === null) break;
-      this.#inWindow += 1;
-      this.#port.post(next, [next.ab]);
+      this.#post(next);
     }
     if (this.#phase.name === 'finishing' && this.#pending.isEmpty) this.#end(this.#phase.reason);
     else if (this.hasRoom()) this.#wake();
+  }
+
+  #post(batch: BatchMessage): void {
+    this.#inWindow += 1;
+    this.#way.send(batch);
   }
 
   /** The open batch, when it is due: full, waited for long enough, or the last one. */
@@ -218,7 +259,7 @@ class PackingOutbox implements PageSink {
     this.#phase = { name: 'closed' };
     if (this.#waitTimer !== null) this.#parts.timers.clearTimeout(this.#waitTimer);
     if (this.#fenceTimer !== null) this.#parts.timers.clearTimeout(this.#fenceTimer);
-    this.#port.post({ type: 'end', shard: this.#shard, epoch: this.#epoch, reason });
+    this.#way.end(reason);
     this.#onGone();
     this.#wake();
   }

@@ -5,12 +5,17 @@
 //
 // Cloning record objects instead costs ten times as much in the receiving thread, which is often the main one.
 
+import { isAscii } from 'node:buffer';
 import { sequencePosition } from '../model/position.ts';
 import type { BatchMessage, ShardIndex } from '../protocol.ts';
 
+/** The lowest bit of a flag; the others are the marks of the fetch thread. */
 const FLAG_AGGREGATED = 1;
 /** What a record costs beside its payload and its strings. */
 export const RECORD_OVERHEAD_BYTES = 8 + 4 * 5 + 1;
+
+/** Where records are larger, decoding them one by one costs next to nothing beside parsing them. */
+const MAX_MEAN_BYTES_FOR_TEXT = 512;
 
 /** A stretch of payload that lies in one piece in its source, so that many records need one copy. */
 interface Run {
@@ -57,6 +62,7 @@ export class BatchBuilder {
     subSequenceNumber: number,
     arrivalTime: number,
     aggregated: boolean,
+    marks = 0,
   ): void {
     const index = this.#ends.length;
     this.#addPayload(data);
@@ -72,7 +78,7 @@ export class BatchBuilder {
       this.#seqLength += sequenceNumber.length + 1;
     }
     this.#seqRefs.push(seqs.length - 1);
-    this.#flags.push(aggregated ? FLAG_AGGREGATED : 0);
+    this.#flags.push(aggregated ? marks | FLAG_AGGREGATED : marks);
     if (explicitHashKey !== null) this.#addExplicitHashKey(index, explicitHashKey);
     else this.#ehkRefs?.push(0);
   }
@@ -154,6 +160,10 @@ export class PackedColumns {
   readonly #strings: Pick<BatchMessage, 'keys' | 'seqs' | 'ehks'>;
   #seqs: string[] | null = null;
   #ehks: string[] | null = null;
+  #flags: Uint8Array | null = null;
+  /** All data as one text; null once it is known to be none or used up. */
+  #text: string | null | undefined;
+  #textUses = 0;
 
   constructor(message: BatchMessage) {
     const { n, ab } = message;
@@ -171,6 +181,25 @@ export class PackedColumns {
   data(i: number): Buffer {
     const start = this.#columns[i]!;
     return Buffer.from(this.#ab, this.#payloadAt + start, this.#columns[i + 1]! - start);
+  }
+
+  /**
+   * The data as a text cut out of that of all records, which decodes them at a fraction of the cost; null where it is not
+   * ASCII, where that does not pay, and once every record has had its turn: the text need not live as long as the batch.
+   */
+  asciiText(i: number): string | null {
+    if (this.#text === undefined) this.#text = this.#allText();
+    const text = this.#text;
+    if (text === null) return null;
+    this.#textUses += 1;
+    if (this.#textUses === this.length) this.#text = null;
+    return text.slice(this.#columns[i], this.#columns[i + 1]);
+  }
+
+  #allText(): string | null {
+    if (this.length < 2 || this.payloadBytes > this.length * MAX_MEAN_BYTES_FOR_TEXT) return null;
+    const all = Buffer.from(this.#ab, this.#payloadAt, this.payloadBytes);
+    return isAscii(all) ? all.toString('latin1') : null;
   }
 
   arrivalMs(i: number): number {
@@ -199,6 +228,15 @@ export class PackedColumns {
   }
 
   aggregated(i: number): boolean {
-    return (new Uint8Array(this.#ab, this.#flagsAt + i, 1)[0]! & FLAG_AGGREGATED) !== 0;
+    return (this.#flag(i) & FLAG_AGGREGATED) !== 0;
+  }
+
+  /** Bits of codec/record-marks.ts. */
+  marks(i: number): number {
+    return this.#flag(i) & ~FLAG_AGGREGATED;
+  }
+
+  #flag(i: number): number {
+    return (this.#flags ??= new Uint8Array(this.#ab, this.#flagsAt, this.length))[i]!;
   }
 }

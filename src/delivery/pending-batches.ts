@@ -60,6 +60,7 @@ export class PendingBatches {
     subSequenceNumber: number,
     arrivalTime: number,
     aggregated: boolean,
+    marks = 0,
   ): void {
     const { maxRecords, maxBytes } = this.#shape;
     const open = this.#open;
@@ -75,6 +76,7 @@ export class PendingBatches {
       subSequenceNumber,
       arrivalTime,
       aggregated,
+      marks,
     );
   }
 

@@ -5,7 +5,9 @@ import { encodeError } from '../model/errors.ts';
 import type { PageSink } from '../model/page-sink.ts';
 import type { EndReason } from '../model/shard.ts';
 import { deferred } from '../platform/deferred.ts';
+import type { RawPort } from '../model/port.ts';
 import type { Port } from '../platform/port.ts';
+import type { Progress } from '../platform/progress.ts';
 import type { Timer, Timers } from '../platform/timers.ts';
 import type {
   CoordinatorToFetcher,
@@ -14,7 +16,7 @@ import type {
   ShardIndex,
 } from '../protocol.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
-import type { ReaderParts, ReaderStatus } from './shard-reader.ts';
+import type { PageWork, ReaderParts, ReaderStatus } from './shard-reader.ts';
 import { ShardReader } from './shard-reader.ts';
 
 export interface HostParts {
@@ -22,8 +24,14 @@ export interface HostParts {
   readonly timers: Timers;
   /** Opens the way to the receiver of one reader. */
   readonly openSink: (shard: ShardIndex, epoch: number, generation: number, receiver: number) => PageSink;
+  readonly connect: (receiver: number, port: RawPort) => void;
+  readonly disconnect: (receiver: number) => void;
+  readonly progress: Progress;
   /** Everything else a reader needs. */
-  readonly readerParts: () => Omit<ReaderParts, 'shardId' | 'from' | 'sink' | 'events'>;
+  readonly readerParts: () => Omit<
+    ReaderParts,
+    'shardId' | 'from' | 'sink' | 'events' | 'onWork' | 'isolate'
+  >;
   /** Share of the time that the event loop of this thread was busy since the last call, 0 to 1. */
   readonly utilization: () => number;
 }
@@ -65,6 +73,8 @@ export function createFetchHost(parts: HostParts): FetchHost {
       ...parts.readerParts(),
       shardId,
       from: message.from,
+      isolate: message.isolate,
+      onWork: pageWork(shard),
       sink: parts.openSink(shard, epoch, message.generation, message.receiver),
       events: {
         onState(status) {
@@ -81,12 +91,25 @@ export function createFetchHost(parts: HostParts): FetchHost {
     void reader.run();
   };
 
+  const pageWork = (shard: ShardIndex): PageWork => {
+    let end = () => {};
+    return {
+      begin: () => {
+        end = parts.progress.take(shard);
+      },
+      record: parts.progress.tick,
+      end: () => end(),
+    };
+  };
+
   const stopAll = (reason: EndReason) => {
     for (const { reader } of assigned.values()) reader.stop(reason);
     assigned.clear();
   };
 
   const receive = (message: CoordinatorToFetcher): void => {
+    // Pings come every second: a thread whose event loop stands still ticks no more.
+    parts.progress.tick();
     switch (message.type) {
       case 'assign':
         assign(message);
@@ -100,6 +123,13 @@ export function createFetchHost(parts: HostParts): FetchHost {
         control.post({ type: 'revoked', shard: message.shard, epoch: message.epoch });
         break;
       }
+      case 'receiver':
+        parts.connect(message.receiver, message.port);
+        break;
+      case 'receiverGone':
+        parts.disconnect(message.receiver);
+        control.post(message);
+        break;
       case 'credentials':
         pending.settle(message.id, message.value, message.error);
         break;

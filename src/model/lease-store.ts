@@ -38,6 +38,11 @@ export interface SessionRow {
 
 export interface ShardRow {
   readonly shardId: string;
+  /**
+   * Its starting sequence number as ListShards says it. Shard ids begin anew when a stream is deleted and created again
+   * under its name; this number does not, and it grows with time.
+   */
+  readonly startsAt: string;
   readonly parents: readonly string[];
   readonly position: Position;
   readonly owner: SessionId | null;
@@ -91,11 +96,12 @@ export interface LeaseStore {
   deleteSession(session: SessionId): Promise<WriteResult<SessionRow>>;
 
   /** Condition: the row is absent. Creates it free, with token 0; rev + 1. */
-  createShard(write: {
-    shardId: string;
-    parents: readonly string[];
-    position: Position;
-  }): Promise<WriteResult<ShardRow>>;
+  createShard(write: NewShard): Promise<WriteResult<ShardRow>>;
+  /**
+   * Condition: `startsAt` is the seen one. The row stood for a shard of an earlier stream: sets `startsAt`, parents and
+   * position, owner and handOffTo to null, and adds 1 to the token, so that no write of an owner counts any more; rev + 1.
+   */
+  replaceShard(write: NewShard & { readonly seenStartsAt: string }): Promise<WriteResult<ShardRow>>;
   /**
    * Condition: owner and token are the seen ones and the position is not SHARD_END. Sets owner, token, and clears handOffTo;
    * rev + 1. `token` must be above both the seen one and every one this instance ever used on the shard. With
@@ -125,6 +131,13 @@ export interface LeaseStore {
   finish(write: Omit<OwnerWrite, 'position'>): Promise<WriteResult<ShardRow>>;
   /** Condition: at SHARD_END and without an owner. Removes the row; `applied` with `row: null`. */
   deleteShard(shardId: string): Promise<WriteResult<ShardRow>>;
+}
+
+export interface NewShard {
+  readonly shardId: string;
+  readonly startsAt: string;
+  readonly parents: readonly string[];
+  readonly position: Position;
 }
 
 export interface OwnerWrite {

@@ -38,4 +38,11 @@ export interface Batch<T = unknown> extends Iterable<StreamRecord<T>> {
   at(index: number): StreamRecord<T> | undefined;
   /** All records as an array. */
   toArray(): StreamRecord<T>[];
+  /**
+   * With `ack: 'manual'`: this record, or without an argument all of them, is done. At any time, in any order, as often as
+   * one likes; a copy counts as the record. False: it came too late, because the lease was lost or a stop has given the batch
+   * back, and the record will be read again. Throws ERR_INVALID_HANDLER for a record of another batch, and ERR_INVALID_STATE
+   * with `ack: 'auto'`.
+   */
+  ack(...record: readonly [] | readonly [StreamRecord<T>]): boolean;
 }

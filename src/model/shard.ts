@@ -1,5 +1,7 @@
 // Shards as the topology knows them, and the words for where each one stands.
 
+import type { Position } from './position.ts';
+
 /** One shard as ListShards describes it. */
 export interface Shard {
   readonly shardId: string;
@@ -11,6 +13,11 @@ export interface Shard {
   readonly startingSequenceNumber: string;
   /** Null while the shard is open. */
   readonly endingSequenceNumber: string | null;
+}
+
+/** True for a shard of an earlier stream: decimal numbers that grow with time. */
+export function startedBefore(startsAt: string, other: string): boolean {
+  return startsAt.length === other.length ? startsAt < other : startsAt.length < other.length;
 }
 
 /** A child as a GetRecords reply names it at the end of its parent. */
@@ -47,8 +54,18 @@ export const LEASE_STATES = {
 export type LeaseState = keyof typeof LEASE_STATES;
 
 /** Why a shard stopped here, the strongest reason first. */
-export const END_REASONS = ['lease-lost', 'shard-end', 'handed-off', 'requested'] as const;
+export const END_REASONS = ['lease-lost', 'shard-gone', 'shard-end', 'handed-off', 'requested'] as const;
 export type EndReason = (typeof END_REASONS)[number];
+
+/** What a reader looked for and did not find. */
+export interface ShardLoss {
+  /** `trimmed`: the record at the position is there no more. `gone`: the shard is not. */
+  readonly kind: 'trimmed' | 'gone';
+  /** Everything up to and including this was passed on. */
+  readonly after: Position;
+  /** The first record that is there; null where there is none. */
+  readonly before: Position | null;
+}
 
 /** The parents of a shard, zero to two of them. */
 export function parentsOf(shard: Pick<Shard, 'parentShardId' | 'adjacentParentShardId'>): string[] {

@@ -15,16 +15,33 @@ const FREE = 0;
 const TOTAL = 1;
 const TICKET = 2;
 const RECORDS_FREE = 3;
-const HEADER = 4;
+const THREADS = 4;
+const HEADER = 5;
+// Per fetch thread, over its whole life, modulo 2^32: what it took and what of that it sent.
 const STARVING = 0;
 const TAKEN = 1;
 const TAKEN_RECORDS = 2;
-const PER_THREAD = 3;
+const SENT = 3;
+const SENT_RECORDS = 4;
+const PER_THREAD = 5;
+// Per receiver, in the same way: what was sent to it and what of that it released.
+const RECEIVED = 0;
+const RECEIVED_RECORDS = 1;
+const RELEASED = 2;
+const RELEASED_RECORDS = 3;
+const PER_RECEIVER = 4;
 const NO_TICKET = 0;
 
-export function createBudgetMemory(bytes: number, records: number, threads: number): SharedArrayBuffer {
-  const memory = new SharedArrayBuffer((HEADER + PER_THREAD * threads) * Int32Array.BYTES_PER_ELEMENT);
+export function createBudgetMemory(
+  bytes: number,
+  records: number,
+  threads: number,
+  receivers: number,
+): SharedArrayBuffer {
+  const size = HEADER + PER_THREAD * threads + PER_RECEIVER * receivers;
+  const memory = new SharedArrayBuffer(size * Int32Array.BYTES_PER_ELEMENT);
   const cells = new Int32Array(memory);
+  cells[THREADS] = threads;
   cells[FREE] = budgetUnits(bytes);
   cells[TOTAL] = budgetUnits(bytes);
   cells[RECORDS_FREE] = Math.min(records, 2 ** 31 - 1);
@@ -43,13 +60,15 @@ export interface BudgetTaker {
   settle(reserved: number, units: number, records: number): void;
   /** Gives back what will never be sent. */
   giveBack(units: number, records: number): void;
+  /** What was taken is on its way to a receiver, which releases it from now on; in the same step as the sending. */
+  sent(receiver: number, units: number, records: number): void;
   /** Withdraws this thread's claim on the ticket, when nothing of it waits any more. */
   abandon(): void;
 }
 
 export function budgetTaker(memory: SharedArrayBuffer, thread: number): BudgetTaker {
   const cells = new Int32Array(memory);
-  const base = HEADER + PER_THREAD * thread;
+  const base = threadBase(thread);
   const mine = thread + 1;
 
   const attempt = (units: number): boolean => {
@@ -85,6 +104,13 @@ export function budgetTaker(memory: SharedArrayBuffer, thread: number): BudgetTa
     },
     settle: (reserved, units, records) => change(units - reserved, records),
     giveBack: (units, records) => change(-units, -records),
+    sent(receiver, units, records) {
+      const to = receiverBase(cells, receiver);
+      Atomics.add(cells, base + SENT, units);
+      Atomics.add(cells, base + SENT_RECORDS, records);
+      Atomics.add(cells, to + RECEIVED, units);
+      Atomics.add(cells, to + RECEIVED_RECORDS, records);
+    },
     abandon() {
       Atomics.store(cells, base + STARVING, 0);
       Atomics.compareExchange(cells, TICKET, mine, NO_TICKET);
@@ -92,43 +118,71 @@ export function budgetTaker(memory: SharedArrayBuffer, thread: number): BudgetTa
   };
 }
 
-/** The side of the receivers and of whoever looks on. */
+/** The side of one receiver. */
 export interface BudgetReleaser {
   /** Gives back what one batch took. Exactly once per received batch. */
   release(units: number, records: number): void;
   /** True when `thread` waits for room; the caller then sends it a `room` message. */
   isStarving(thread: number): boolean;
-  /**
-   * Gives back what a dead thread had taken beyond what receivers got of it and release themselves, and its ticket. Both
-   * counts are of its whole life, modulo 2^32. Returns the units given back.
-   */
-  repay(thread: number, receivedUnits: number, receivedRecords: number): number;
+}
+
+export function budgetReleaser(memory: SharedArrayBuffer, receiver: number): BudgetReleaser {
+  const cells = new Int32Array(memory);
+  const base = receiverBase(cells, receiver);
+  return {
+    release(units, records) {
+      Atomics.add(cells, base + RELEASED, units);
+      Atomics.add(cells, base + RELEASED_RECORDS, records);
+      giveRoom(cells, units, records);
+    },
+    isStarving: (thread) => Atomics.load(cells, threadBase(thread) + STARVING) === 1,
+  };
+}
+
+/** The side of whoever looks after the threads: repays what the dead cannot. */
+export interface BudgetKeeper {
+  /** Gives back what a dead fetch thread had taken and not sent, and its ticket. Returns the units. */
+  repayThread(thread: number): number;
+  /** Gives back what a dead receiver had not released, once nobody sends to it any more. Returns the units. */
+  repayReceiver(receiver: number): number;
   freeBytes(): number;
   totalBytes(): number;
 }
 
-export function budgetReleaser(memory: SharedArrayBuffer): BudgetReleaser {
+export function budgetKeeper(memory: SharedArrayBuffer): BudgetKeeper {
   const cells = new Int32Array(memory);
-  const release = (units: number, records: number) => {
-    Atomics.add(cells, RECORDS_FREE, records);
-    Atomics.add(cells, FREE, units);
-  };
+  /** The difference of two counts, which wrap around. The cells are the next one's, whose life begins at nothing. */
+  const outstanding = (base: number, taken: number, given: number) =>
+    (Atomics.exchange(cells, base + taken, 0) - Atomics.exchange(cells, base + given, 0)) | 0;
   return {
-    release,
-    isStarving: (thread) => Atomics.load(cells, HEADER + PER_THREAD * thread + STARVING) === 1,
-    repay(thread, receivedUnits, receivedRecords) {
-      const base = HEADER + PER_THREAD * thread;
-      const units = (Atomics.load(cells, base + TAKEN) - receivedUnits) | 0;
-      const records = (Atomics.load(cells, base + TAKEN_RECORDS) - receivedRecords) | 0;
-      release(units, records);
-      // The slot is the next thread's, whose life begins at nothing.
-      Atomics.store(cells, base + TAKEN, 0);
-      Atomics.store(cells, base + TAKEN_RECORDS, 0);
+    repayThread(thread) {
+      const base = threadBase(thread);
+      const units = outstanding(base, TAKEN, SENT);
+      giveRoom(cells, units, outstanding(base, TAKEN_RECORDS, SENT_RECORDS));
       Atomics.store(cells, base + STARVING, 0);
       Atomics.compareExchange(cells, TICKET, thread + 1, NO_TICKET);
+      return units;
+    },
+    repayReceiver(receiver) {
+      const base = receiverBase(cells, receiver);
+      const units = outstanding(base, RECEIVED, RELEASED);
+      giveRoom(cells, units, outstanding(base, RECEIVED_RECORDS, RELEASED_RECORDS));
       return units;
     },
     freeBytes: () => Atomics.load(cells, FREE) * BUDGET_UNIT_BYTES,
     totalBytes: () => Atomics.load(cells, TOTAL) * BUDGET_UNIT_BYTES,
   };
+}
+
+function giveRoom(cells: Int32Array, units: number, records: number): void {
+  Atomics.add(cells, RECORDS_FREE, records);
+  Atomics.add(cells, FREE, units);
+}
+
+function threadBase(thread: number): number {
+  return HEADER + PER_THREAD * thread;
+}
+
+function receiverBase(cells: Int32Array, receiver: number): number {
+  return HEADER + PER_THREAD * cells[THREADS]! + PER_RECEIVER * receiver;
 }

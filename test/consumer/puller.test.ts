@@ -6,6 +6,7 @@ import type { DeliveryContext } from '../../src/delivery/receiver.ts';
 import { RecordBatch } from '../../src/delivery/record-batch.ts';
 import { silentLogger } from '../../src/model/logger.ts';
 import { deferred } from '../../src/platform/deferred.ts';
+import type { AckMode } from '../../src/protocol.ts';
 import { batchOf, numbersOf } from '../fakes/batches.ts';
 import { createVirtualTime, type VirtualTime } from '../fakes/virtual-time.ts';
 
@@ -14,6 +15,10 @@ interface Offered {
   readonly acked: number[];
   isDone: boolean;
   isAbandoned: boolean;
+  /** The receiver was told that a loop pulls. */
+  isPulled: boolean;
+  /** The loop has acked it by `batch.ack`. */
+  isAcked: boolean;
   isValid: boolean;
   readonly abort: AbortController;
 }
@@ -25,12 +30,14 @@ describe('puller', () => {
   let pulls: number;
   let idleTimeoutMs: number | null;
   let ready: Promise<void>;
+  let ack: AckMode;
 
   const open = () => {
     time = createVirtualTime();
     left = 0;
     pulls = 0;
     puller = createPuller({
+      ack,
       timers: time.timers,
       idleTimeoutMs,
       ready,
@@ -46,6 +53,7 @@ describe('puller', () => {
   beforeEach(() => {
     idleTimeoutMs = null;
     ready = Promise.resolve();
+    ack = 'auto';
     open();
   });
 
@@ -55,6 +63,8 @@ describe('puller', () => {
       acked: [],
       isDone: false,
       isAbandoned: false,
+      isPulled: false,
+      isAcked: false,
       isValid: true,
       abort: new AbortController(),
     };
@@ -75,6 +85,10 @@ describe('puller', () => {
       abandon: () => {
         offered.isAbandoned = true;
       },
+      pulled: () => {
+        offered.isPulled = true;
+      },
+      awaitsAcks: () => !offered.isAcked,
     };
     void Promise.resolve(puller.handler.handle(batch, context)).then(() => {
       offered.isDone = true;
@@ -278,5 +292,129 @@ describe('puller', () => {
     });
     await settle();
     expect(values.toSorted()).to.deep.equal(['1', '10']);
+  });
+
+  describe("with ack: 'manual'", () => {
+    beforeEach(() => {
+      ack = 'manual';
+      open();
+    });
+
+    it('a pull acks nothing; ackPulled acks everything that was pulled, also the record in hand', async () => {
+      const records = puller.records();
+      const [a, b, c] = [offer(0, 1, 2), offer(1, 10, 12), offer(2, 20)];
+      for (let i = 0; i < 4; i += 1) await records.next();
+      await settle();
+      expect([a.isDone, b.isDone]).to.deep.equal([true, false]);
+      expect([a.acked, b.acked, a.isPulled]).to.deep.equal([[], [], true]);
+      puller.ackPulled();
+      expect([a.acked, b.acked, c.acked]).to.deep.equal([[1], [1], []]);
+      await records.next();
+      puller.ackPulled();
+      expect([a.acked, b.acked]).to.deep.equal([[1], [1, 2]]);
+    });
+
+    it('ackPulled right after a pull covers the batch that this pull has left', async () => {
+      const records = puller.records();
+      const a = offer(0, 1);
+      offer(1, 10);
+      await records.next();
+      const pull = records.next().then(() => puller.ackPulled());
+      await pull;
+      expect(a.acked).to.deep.equal([0]);
+    });
+
+    it('ackPulled before the first pull acks nothing', () => {
+      const offered = offer(0, 1);
+      puller.ackPulled();
+      expect(offered.acked).to.deep.equal([]);
+    });
+
+    it('whole batches: ackPulled acks the one in hand as a whole', async () => {
+      const batches = puller.batches();
+      const offered = offer(0, 1, 3);
+      await batches.next();
+      puller.ackPulled();
+      expect(offered.acked).to.deep.equal([2]);
+    });
+
+    it('does not keep what the loop has acked by itself', async () => {
+      const batches = puller.batches();
+      const offered: Offered[] = [];
+      for (let n = 0; n < 200; n += 1) {
+        offered.push(offer(0, n));
+        await batches.next();
+        offered[n]!.isAcked = true;
+      }
+      puller.ackPulled();
+      expect(offered.filter(({ acked }) => acked.length > 0).length).to.be.below(70);
+    });
+
+    it('a stop gives back what is not acked though the loop waits for more', async () => {
+      const records = puller.records();
+      const offered = offer(0, 1);
+      await records.next();
+      const pull = records.next();
+      await settle();
+      puller.drain();
+      await time.advance(499);
+      expect(left).to.equal(0);
+      const late = offer(1, 10);
+      expect((await pull).value.sequenceNumber).to.equal('10');
+      await time.advance(499);
+      expect(late.isAbandoned).to.equal(false);
+      const last = records.next();
+      await time.advance(500);
+      expect(offer(2, 20).isAbandoned, 'it takes no more').to.equal(true);
+      puller.close(null);
+      expect((await last).done).to.equal(true);
+      expect([offered.acked, offered.isAbandoned]).to.deep.equal([[], true]);
+    });
+  });
+
+  describe('during a stop', () => {
+    it('a loop that does not pull gets no more: the record in hand is given back, and so is what waits', async () => {
+      const records = puller.records();
+      const [inHand, waiting] = [offer(0, 1, 3), offer(1, 10)];
+      for (let i = 0; i < 2; i += 1) await records.next();
+      puller.drain();
+      await time.advance(499);
+      expect([inHand.isAbandoned, waiting.isAbandoned]).to.deep.equal([false, false]);
+      await time.advance(1);
+      expect([inHand.isAbandoned, waiting.isAbandoned]).to.deep.equal([true, true]);
+      expect([inHand.isDone, waiting.isDone]).to.deep.equal([true, true]);
+      expect(inHand.acked).to.deep.equal([0]);
+      expect(time.pending()).to.equal(0);
+    });
+
+    it('a loop that goes on pulling gets everything that was received', async () => {
+      const records = puller.records();
+      const offered = offer(0, 1, 4);
+      await records.next();
+      puller.drain();
+      for (let n = 2; n <= 4; n += 1) {
+        await time.advance(400);
+        expect((await records.next()).value.sequenceNumber).to.equal(String(n));
+      }
+      const end = records.next();
+      await time.advance(10_000);
+      expect([offered.acked, offered.isDone, offered.isAbandoned]).to.deep.equal([[0, 1, 2, 3], true, false]);
+      puller.close(null);
+      expect((await end).done).to.equal(true);
+      expect(time.pending()).to.equal(0);
+    });
+
+    it('what comes for a pull that waited counts as pulled', async () => {
+      const pull = puller.records().next();
+      await settle();
+      puller.drain();
+      await time.advance(10_000);
+      const offered = offer(0, 1);
+      await pull;
+      await time.advance(499);
+      expect(offered.isAbandoned).to.equal(false);
+      await time.advance(1);
+      expect(offered.isAbandoned).to.equal(true);
+    });
   });
 });

@@ -37,6 +37,7 @@ export const sessionRow = (session: string, changes: Partial<SessionRow> = {}): 
 
 export const shardRow = (changes: Partial<ShardRow> = {}): ShardRow => ({
   shardId: SHARD,
+  startsAt: '1',
   parents: [],
   position: TRIM_HORIZON,
   owner: null,
@@ -101,7 +102,7 @@ export function leaseStoreFixture(makeStore: MakeStore, exactRev: boolean) {
   };
 
   const givenShard = (position: Position = TRIM_HORIZON, parents: readonly string[] = []) =>
-    bumping(() => store.createShard({ shardId: SHARD, parents, position }));
+    bumping(() => store.createShard({ shardId: SHARD, startsAt: '1', parents, position }));
 
   const take = (me: string, token: number, seen: Partial<ShardRow> = {}, salvage: Position | null = null) =>
     store.take({

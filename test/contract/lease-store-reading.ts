@@ -68,7 +68,7 @@ export function readingContract(fixture: LeaseStoreFixture): void {
 
     it('gives rows that share nothing with the store nor with what was written', async () => {
       const parents = ['parent-1'];
-      await fixture.store.createShard({ shardId: SHARD, parents, position: TRIM_HORIZON });
+      await fixture.store.createShard({ shardId: SHARD, startsAt: '1', parents, position: TRIM_HORIZON });
       parents.push('parent-2');
       const row = (await fixture.store.readShard(SHARD)) as unknown as {
         owner: string | null;
@@ -98,7 +98,9 @@ export function readingContract(fixture: LeaseStoreFixture): void {
     const before = await rev();
     const ids = Array.from({ length: 30 }, (_, i) => `shard-${i}`);
     await Promise.all(
-      ids.map((shardId) => fixture.store.createShard({ shardId, parents: [], position: TRIM_HORIZON })),
+      ids.map((shardId) =>
+        fixture.store.createShard({ shardId, startsAt: '1', parents: [], position: TRIM_HORIZON }),
+      ),
     );
     if (exactRev) expect(await rev()).to.equal(before + ids.length);
     expect((await fixture.store.readAll()).shards.map((row) => row.shardId).sort()).to.deep.equal(

@@ -1,4 +1,4 @@
-// Lease store contract: createShard, take, mark, deleteShard.
+// Lease store contract: createShard, replaceShard, take, mark, deleteShard.
 
 import { expect } from 'chai';
 import type { ShardRow } from '../../src/model/lease-store.ts';
@@ -22,7 +22,7 @@ export function shardContract(fixture: LeaseStoreFixture): void {
   describe('createShard', () => {
     it('applied: free, with token 0, at the given position', async () => {
       const result = await bumping(() =>
-        fixture.store.createShard({ shardId: SHARD, parents: [], position: MIDDLE }),
+        fixture.store.createShard({ shardId: SHARD, startsAt: '1', parents: [], position: MIDDLE }),
       );
       expect(result).to.deep.equal({ applied: true, row: shardRow({ position: MIDDLE }) });
     });
@@ -30,7 +30,9 @@ export function shardContract(fixture: LeaseStoreFixture): void {
     it('keeps no, one and two parents', async () => {
       for (const parents of [[], ['p1'], ['p1', 'p2']]) {
         const shardId = `shard-${parents.length}`;
-        await bumping(() => fixture.store.createShard({ shardId, parents, position: TRIM_HORIZON }));
+        await bumping(() =>
+          fixture.store.createShard({ shardId, startsAt: '1', parents, position: TRIM_HORIZON }),
+        );
         expect((await fixture.store.readShard(shardId))!.parents).to.deep.equal(parents);
       }
       await fixture.store.take({
@@ -46,7 +48,12 @@ export function shardContract(fixture: LeaseStoreFixture): void {
 
     it('keeps every kind of position', async () => {
       for (const position of [TRIM_HORIZON, SHARD_END, EARLY, LATE, latestPosition(1_700_000_000_000)]) {
-        const { row } = await fixture.store.createShard({ shardId: `at ${position}`, parents: [], position });
+        const { row } = await fixture.store.createShard({
+          shardId: `at ${position}`,
+          startsAt: '1',
+          parents: [],
+          position,
+        });
         expect(row!.position).to.equal(position);
         expect((await fixture.store.readShard(`at ${position}`))!.position).to.equal(position);
       }
@@ -56,7 +63,13 @@ export function shardContract(fixture: LeaseStoreFixture): void {
       await givenAlices();
       await fixture.store.checkpoint(mine(LATE));
       await refusedWith(
-        () => fixture.store.createShard({ shardId: SHARD, parents: ['other'], position: TRIM_HORIZON }),
+        () =>
+          fixture.store.createShard({
+            shardId: SHARD,
+            startsAt: '1',
+            parents: ['other'],
+            position: TRIM_HORIZON,
+          }),
         shardRow({ owner: ALICE, token: 1, position: LATE }),
       );
     });
@@ -64,12 +77,77 @@ export function shardContract(fixture: LeaseStoreFixture): void {
     it('reply lost: repeated, refused with the row', async () => {
       fixture.store.failNext('createShard', 'lose-reply');
       await bumping(() =>
-        unknown(() => fixture.store.createShard({ shardId: SHARD, parents: [], position: EARLY })),
+        unknown(() =>
+          fixture.store.createShard({ shardId: SHARD, startsAt: '1', parents: [], position: EARLY }),
+        ),
       );
       await refusedWith(
-        () => fixture.store.createShard({ shardId: SHARD, parents: [], position: EARLY }),
+        () => fixture.store.createShard({ shardId: SHARD, startsAt: '1', parents: [], position: EARLY }),
         shardRow({ position: EARLY }),
       );
+    });
+  });
+
+  describe('replaceShard', () => {
+    const replace = (seenStartsAt = '1', startsAt = '22') =>
+      fixture.store.replaceShard({
+        shardId: SHARD,
+        seenStartsAt,
+        startsAt,
+        parents: ['p1', 'p2'],
+        position: EARLY,
+      });
+    const replacedRow = (token: number) =>
+      shardRow({ startsAt: '22', parents: ['p1', 'p2'], position: EARLY, token });
+
+    it('applied: position and parents as given, also backwards; free, and the token grows', async () => {
+      await givenAlices(LATE);
+      await bumping(() =>
+        fixture.store.mark({
+          shardId: SHARD,
+          seenOwner: ALICE,
+          seenToken: 1,
+          seenHandOffTo: null,
+          handOffTo: BOB,
+        }),
+      );
+      expect(await bumping(() => replace())).to.deep.equal({ applied: true, row: replacedRow(2) });
+      expect(await fixture.store.readShard(SHARD)).to.deep.equal(replacedRow(2));
+    });
+
+    it('applied to a finished shard, which can be taken again then', async () => {
+      await givenShard(SHARD_END);
+      await bumping(() => replace());
+      expect((await bumping(() => take(ALICE, 7, { token: 1 }))).row).to.include({ owner: ALICE, token: 7 });
+    });
+
+    it('refused: not there, or it starts elsewhere than seen', async () => {
+      await refusedWith(() => replace(), null as ShardRow | null);
+      await givenShard();
+      await refusedWith(() => replace('2'), shardRow());
+    });
+
+    it('twice and late: refused, and whoever took the new one keeps it', async () => {
+      await givenShard(LATE);
+      await bumping(() => replace());
+      await bumping(() => take(BOB, 2, { token: 1 }));
+      await refusedWith(() => replace(), { ...replacedRow(2), owner: BOB });
+    });
+
+    it('nothing that the owner before still writes counts', async () => {
+      await givenAlices();
+      await bumping(() => replace());
+      await refusedWith(() => fixture.store.checkpoint(mine(LATE)), replacedRow(2));
+      await refusedWith(() => fixture.store.release(mine(LATE)), replacedRow(2));
+      await refusedWith(() => fixture.store.finish(mine()), replacedRow(2));
+      await refusedWith(() => take(ALICE, 2, { owner: ALICE, token: 1 }, LATE), replacedRow(2));
+    });
+
+    it('reply lost: repeated, refused with the row', async () => {
+      await givenShard();
+      fixture.store.failNext('replaceShard', 'lose-reply');
+      await bumping(() => unknown(() => replace()));
+      await refusedWith(() => replace(), replacedRow(1));
     });
   });
 

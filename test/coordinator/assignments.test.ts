@@ -1,86 +1,9 @@
 // Epochs and placement: each reader of a shard has an epoch of its own, and goes on behind what was received.
 
 import { expect } from 'chai';
-import { type Assignments, createAssignments } from '../../src/coordinator/assignments.ts';
-import type { Lease } from '../../src/coordinator/lease-table.ts';
-import { type Position, TRIM_HORIZON } from '../../src/model/position.ts';
-import type { CoordinatorToFetcher, CoordinatorToReceiver } from '../../src/protocol.ts';
 import { at } from '../fakes/batches.ts';
-
-class World {
-  ready: number[];
-  readonly toHosts: { host: number; message: CoordinatorToFetcher }[] = [];
-  readonly toReceivers: { receiver: number; message: CoordinatorToReceiver }[] = [];
-  /** What was said to whom, in order. */
-  readonly order: string[] = [];
-  readonly announced: { shardId: string; epoch: number; host: number }[] = [];
-  readonly settled: [host: number, units: number, records: number][] = [];
-  readonly assignments: Assignments;
-
-  constructor(hosts: number[], receivers = 1) {
-    this.ready = hosts;
-    this.assignments = createAssignments({
-      receivers,
-      readyHosts: () => this.ready,
-      toHost: (host, message) => {
-        this.toHosts.push({ host, message });
-        this.order.push(`host ${host}: ${message.type}`);
-      },
-      toReceiver: (receiver, message) => {
-        this.toReceivers.push({ receiver, message });
-        this.order.push(`receiver ${receiver}: ${message.type}`);
-      },
-      onAssigned: ({ lease, epoch }, host) => this.announced.push({ shardId: lease.shardId, epoch, host }),
-      onHostSettled: (...row) => this.settled.push(row),
-    });
-  }
-
-  assign(shardId: string, token = 1, from: Position = TRIM_HORIZON): Lease {
-    const lease: Lease = {
-      shardId,
-      token,
-      session: 'me',
-      generation: 1,
-      from,
-      state: 'running',
-      acked: from,
-      stored: from,
-    };
-    this.assignments.assign(lease);
-    return lease;
-  }
-
-  /** The readers that were started of a shard: thread, epoch and where they began. */
-  readers(shardId: string): { host: number; epoch: number; from: Position; receiver: number }[] {
-    return this.toHosts.flatMap(({ host, message }) =>
-      message.type === 'assign' && message.shardId === shardId
-        ? [{ host, epoch: message.epoch, from: message.from, receiver: message.receiver }]
-        : [],
-    );
-  }
-
-  die(host: number): readonly string[] {
-    this.ready = this.ready.filter((each) => each !== host);
-    const affected = this.assignments.hostDied(host);
-    this.assignments.hostReady();
-    return affected;
-  }
-
-  settle(
-    host: number,
-    rows: [shard: number, epoch: number, position: Position][],
-    receiver = 0,
-    held = 0,
-  ): void {
-    this.assignments.settled(receiver, {
-      type: 'settled',
-      host,
-      receivedUnits: held,
-      receivedRecords: held,
-      rows,
-    });
-  }
-}
+import { TRIM_HORIZON } from '../../src/model/position.ts';
+import { AssignmentsWorld as World } from './assignments-harness.ts';
 
 describe('assignments', () => {
   it('tells the receiver about an epoch before the thread that reads it', () => {
@@ -89,7 +12,9 @@ describe('assignments', () => {
     expect(world.order).to.deep.equal(['receiver 0: epoch', 'host 0: assign']);
     expect(world.toReceivers[0]!.message).to.deep.equal({
       type: 'epoch',
-      rows: [{ shard: 0, shardId: 'a', token: 7, epoch: 1, generation: 1, host: 0, reason: null }],
+      rows: [
+        { shard: 0, shardId: 'a', token: 7, epoch: 1, generation: 1, failures: 0, host: 0, reason: null },
+      ],
     });
     expect(world.toHosts[0]!.message).to.deep.equal({
       type: 'assign',
@@ -100,12 +25,13 @@ describe('assignments', () => {
       generation: 1,
       from: at(3),
       receiver: 0,
+      isolate: false,
     });
     expect(world.announced).to.deep.equal([{ shardId: 'a', epoch: 1, host: 0 }]);
   });
 
   it('spreads shards evenly over threads and receivers', () => {
-    const world = new World([0, 1, 2], 2);
+    const world = new World([0, 1, 2], [0, 1]);
     for (let i = 0; i < 12; i += 1) world.assign(`s${i}`);
     for (const key of ['host', 'receiver'] as const) {
       const loads = new Map<number | null, number>();
@@ -121,9 +47,9 @@ describe('assignments', () => {
     expect(world.order).to.deep.equal([]);
     expect(world.assignments.all.get('a')!.host).to.equal(null);
     world.ready = [4];
-    world.assignments.hostReady();
+    world.assignments.threadReady();
     expect(world.readers('a')).to.deep.equal([{ host: 4, epoch: 1, from: TRIM_HORIZON, receiver: 0 }]);
-    world.assignments.hostReady();
+    world.assignments.threadReady();
     expect(world.readers('a')).to.have.length(1);
   });
 
@@ -133,7 +59,18 @@ describe('assignments', () => {
     world.assignments.revoke('a', 'lease-lost');
     expect(world.toReceivers.at(-1)!.message).to.deep.equal({
       type: 'epoch',
-      rows: [{ shard: 0, shardId: 'a', token: 1, epoch: 1, generation: 1, host: null, reason: 'lease-lost' }],
+      rows: [
+        {
+          shard: 0,
+          shardId: 'a',
+          token: 1,
+          epoch: 1,
+          generation: 1,
+          failures: 0,
+          host: null,
+          reason: 'lease-lost',
+        },
+      ],
     });
     expect(world.toHosts.at(-1)!.message).to.deep.equal({
       type: 'revoke',
@@ -169,9 +106,9 @@ describe('assignments, death of a thread', () => {
     expect(world.die(0)).to.deep.equal(['a']);
     expect(world.toReceivers.at(-1)!.message).to.deep.equal({ type: 'hostGone', host: 0 });
     expect(world.readers('a')).to.have.length(1);
-    world.settle(0, [[0, 1, at(14)]], 0, 3);
+    world.settle(0, [[0, 1, at(14)]]);
     expect(world.readers('a')[1]).to.deep.equal({ host: 1, epoch: 2, from: at(14), receiver: 0 });
-    expect(world.settled).to.deep.equal([[0, 3, 3]]);
+    expect(world.settled).to.deep.equal([0]);
     expect(world.readers('b')).to.have.length(1);
   });
 
@@ -199,7 +136,7 @@ describe('assignments, death of a thread', () => {
   });
 
   it('a shard keeps its receiver, where its earlier batches may still be queued', () => {
-    const world = new World([0, 1], 3);
+    const world = new World([0, 1], [0, 1, 2]);
     for (const shard of ['a', 'b', 'c', 'd']) world.assign(shard);
     const before = new Map([...world.assignments.all].map(([id, { receiver }]) => [id, receiver]));
     world.die(0);
@@ -210,15 +147,15 @@ describe('assignments, death of a thread', () => {
     }
   });
 
-  it('waits for every receiver before it gives back the bytes of the thread', () => {
-    const world = new World([0, 1], 2);
+  it('lets the number of the thread go when every receiver has settled', () => {
+    const world = new World([0, 1], [0, 1]);
     world.assign('a');
     world.die(0);
-    world.settle(0, [], 1, 2);
+    world.settle(0, [], 1);
     expect(world.settled).to.deep.equal([]);
-    world.settle(0, [], 0, 5);
-    world.settle(0, [], 0, 5);
-    expect(world.settled).to.deep.equal([[0, 7, 7]]);
+    world.settle(0, [], 0);
+    world.settle(0, [], 0);
+    expect(world.settled).to.deep.equal([0]);
   });
 
   it('a thread that becomes ready meanwhile does not start a shard whose receiver has not settled', () => {
@@ -226,7 +163,7 @@ describe('assignments, death of a thread', () => {
     world.assign('a');
     world.die(0);
     world.ready = [1];
-    world.assignments.hostReady();
+    world.assignments.threadReady();
     expect(world.readers('a')).to.have.length(1);
     world.settle(0, [[0, 1, at(5)]]);
     expect(world.readers('a')[1]).to.include({ host: 1, from: at(5) });
@@ -239,7 +176,7 @@ describe('assignments, death of a thread', () => {
     world.settle(0, [[0, 1, at(5)]]);
     expect(world.readers('a')).to.have.length(1);
     world.ready = [1];
-    world.assignments.hostReady();
+    world.assignments.threadReady();
     expect(world.readers('a')[1]).to.include({ host: 1, epoch: 2, from: at(5) });
   });
 
@@ -272,7 +209,7 @@ describe('assignments, death of a thread', () => {
     world.assignments.drain();
     world.ready = [1];
     world.settle(0, []);
-    world.assignments.hostReady();
+    world.assignments.threadReady();
     world.assign('b', 1, at(1));
     expect(world.order.filter((each) => each.includes('assign'))).to.deep.equal(['host 0: assign']);
     expect(world.assignments.all.get('b')?.host).to.equal(null);

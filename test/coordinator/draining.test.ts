@@ -40,6 +40,14 @@ describe('draining', () => {
     expect(await isDone(nobody)).to.equal(true);
   });
 
+  it('names those that have not answered', () => {
+    const waiting = draining();
+    expect(waiting.missing).to.deep.equal([]);
+    waiting.expect([0, 1, 2]);
+    waiting.drained(1, 0);
+    expect(waiting.missing).to.deep.equal([0, 2]);
+  });
+
   it('counts who has not answered as late: a handler that blocks its thread cannot say so', () => {
     const waiting = draining();
     waiting.expect([0, 1]);

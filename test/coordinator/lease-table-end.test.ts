@@ -238,3 +238,43 @@ describe('lease table, salvage', () => {
     expect(leases.taken.at(-1)).to.include({ from: at(5) });
   });
 });
+
+describe('lease table, a row that is another one now', () => {
+  it('loses the lease, whatever the session is worth, and takes the new row with a higher token', async () => {
+    const harness = new LeaseTableHarness();
+    const lease = await harness.holding();
+    await harness.truth.replaceShard({
+      shardId: 's',
+      seenStartsAt: '1',
+      startsAt: '22',
+      parents: [],
+      position: TRIM_HORIZON,
+    });
+    harness.table.acked('s', lease.token, at(5));
+    harness.table.lose('s', 'another stream');
+    harness.table.lose('s', 'twice');
+    expect(harness.lost).to.deep.equal([{ shardId: 's', cause: 'another stream' }]);
+    expect(harness.table.held.size).to.equal(0);
+    await harness.take();
+    const next = harness.table.held.get('s')!;
+    expect(next).to.include({ startsAt: '22', acked: TRIM_HORIZON, state: 'running' });
+    expect(next.token).to.be.above(lease.token);
+  });
+});
+
+describe('lease table, shards that are no more', () => {
+  it('what is kept of them is forgotten, of the others it is not', async () => {
+    const leases = new LeaseTableHarness();
+    for (const shardId of ['gone', 'there']) {
+      await leases.holding(shardId);
+      leases.table.acked(shardId, 1, at(5));
+    }
+    leases.lose();
+    leases.renew();
+    leases.table.retain((shardId) => shardId === 'there');
+    await leases.take('gone');
+    await leases.take('there');
+    expect(leases.table.held.get('gone')!.acked).to.equal(TRIM_HORIZON);
+    expect(leases.table.held.get('there')!.acked).to.equal(at(5));
+  });
+});

@@ -32,7 +32,12 @@ export class LeaseTableHarness {
   });
 
   async createShard(shardId = 's'): Promise<ShardRow> {
-    const { row } = await this.truth.createShard({ shardId, parents: [], position: TRIM_HORIZON });
+    const { row } = await this.truth.createShard({
+      shardId,
+      startsAt: '1',
+      parents: [],
+      position: TRIM_HORIZON,
+    });
     return row!;
   }
 

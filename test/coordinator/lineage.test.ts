@@ -1,7 +1,7 @@
 // Lineage as tables: which shards are created where, and which of them may be read.
 
 import { expect } from 'chai';
-import { buildLineage, eligible, newRows, seedRows } from '../../src/coordinator/lineage.ts';
+import { buildLineage, eligible, newRows, obsoleteRows, seedRows } from '../../src/coordinator/lineage.ts';
 import type { ShardRow } from '../../src/model/lease-store.ts';
 import {
   latestPosition,
@@ -25,7 +25,7 @@ function shardOf(text: string): Shard {
     adjacentParentShardId: adjacent || null,
     startingHashKey: '0',
     endingHashKey: '1',
-    startingSequenceNumber: '1',
+    startingSequenceNumber: '9',
     endingSequenceNumber: text.endsWith('!') ? '2' : null,
   };
 }
@@ -46,7 +46,15 @@ function rowOf(text: string): ShardRow {
   const [shard = '', position = ''] = text.split('=');
   const { shardId, parentShardId, adjacentParentShardId } = shardOf(shard);
   const parents = [parentShardId, adjacentParentShardId].filter((id) => id !== null);
-  return { shardId, parents, position: POSITIONS[position]!, owner: null, token: 0, handOffTo: null };
+  return {
+    shardId,
+    startsAt: '9',
+    parents,
+    position: POSITIONS[position]!,
+    owner: null,
+    token: 0,
+    handOffTo: null,
+  };
 }
 
 const rowsOf = (text: string): ShardRow[] => text.split(' ').filter(Boolean).map(rowOf);
@@ -94,8 +102,24 @@ describe('seedRows', () => {
   it('a new shard whose parent is read here continues it, though the start set tells nothing any more', () => {
     // A was counted as done at the start. C opened and closed while nobody looked.
     const rows = [
-      { shardId: 'a', parents: [], position: SHARD_END, owner: null, token: 0, handOffTo: null },
-      { shardId: 'p', parents: [], position: TRIM_HORIZON, owner: 's', token: 3, handOffTo: null },
+      {
+        shardId: 'a',
+        startsAt: '9',
+        parents: [],
+        position: SHARD_END,
+        owner: null,
+        token: 0,
+        handOffTo: null,
+      },
+      {
+        shardId: 'p',
+        startsAt: '9',
+        parents: [],
+        position: TRIM_HORIZON,
+        owner: 's',
+        token: 3,
+        handOffTo: null,
+      },
     ];
     const listing = listingOf('a! p! c<p! d<c e<c x<a!');
     const seeds = new Map(seedRows(listing, [], START, rows).map((seed) => [seed.shardId, seed.position]));
@@ -247,8 +271,9 @@ describe('newRows', () => {
   ];
   for (const { title, listing, rows, expected } of cases) {
     it(title, () => {
-      const wanted = rowsOf(expected).map(({ shardId, parents, position }) => ({
+      const wanted = rowsOf(expected).map(({ shardId, startsAt, parents, position }) => ({
         shardId,
+        startsAt,
         parents,
         position,
       }));
@@ -423,3 +448,43 @@ function hash(text: string): number {
   for (const character of text) value = (value * 31 + character.charCodeAt(0)) % 1_000_003;
   return value;
 }
+
+describe('a stream that was created again under its name', () => {
+  /** The shards of the second stream, whose numbers are longer: compared as text they would sort first. */
+  const again = (text: string): Shard[] =>
+    listingOf(text).map((shard) => ({ ...shard, startingSequenceNumber: '10' }));
+  const newer = (text: string): ShardRow[] => rowsOf(text).map((row) => ({ ...row, startsAt: '10' }));
+
+  it('its rows are obsolete, and those of shards that it does not have are not', () => {
+    const rows = rowsOf('a=done b=middle z=middle');
+    expect(obsoleteRows(rows, again('a b c')).map(({ shardId }) => shardId)).to.deep.equal(['a', 'b']);
+    expect(obsoleteRows(rows, listingOf('a b c'))).to.deep.equal([]);
+  });
+
+  it('an old listing makes no newer row obsolete', () => {
+    expect(obsoleteRows(newer('a=middle'), listingOf('a'))).to.deep.equal([]);
+  });
+
+  it('obsolete rows are neither read nor count as finished parents', () => {
+    const { eligible: ready, waiting } = eligible(
+      [...rowsOf('a=done'), ...newer('b<a=horizon c=horizon')],
+      again('a! b<a c'),
+    );
+    expect(ready).to.deep.equal(['c']);
+    expect(waiting.get('b')).to.deep.equal(['a']);
+  });
+
+  it('a shard of the old stream does not wait for one of the new stream that has the id of its parent', () => {
+    const rows = [...rowsOf('b<a=middle'), ...newer('a=middle')];
+    expect(eligible(rows, again('a')).eligible).to.deep.equal(['a', 'b']);
+  });
+
+  it('a row that is newer than the listing waits for the next one', () => {
+    expect(eligible(newer('a=horizon'), listingOf('a')).eligible).to.deep.equal([]);
+  });
+
+  it('seeds carry where their shard starts', () => {
+    expect(newRows(again('a'), []).map(({ startsAt }) => startsAt)).to.deep.equal(['10']);
+    expect(seedRows(again('a'), ['a'], START).map(({ startsAt }) => startsAt)).to.deep.equal(['10']);
+  });
+});

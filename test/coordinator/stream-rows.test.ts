@@ -37,6 +37,17 @@ describe('the app row', () => {
     }
   });
 
+  it('a Date in the future of AWS is refused, a clock that is a little ahead is not', async () => {
+    const startOf = (at: number) => ensureApp(createMemoryLeaseStore(), { ...config, start: { at } }, 10_000);
+    expect((await startOf(10_999)).start).to.equal(timestampPosition(10_999));
+    expect((await startOf(11_000)).start).to.equal(timestampPosition(10_000));
+    expect((await startOf(70_000)).start).to.equal(timestampPosition(10_000));
+    const error = await startOf(70_001).catch((reason: unknown) => reason);
+    expect(error).to.be.instanceOf(ShardpoolError);
+    expect((error as ShardpoolError).code).to.equal('ERR_INVALID_OPTION');
+    expect((error as ShardpoolError).message).to.match(/`start` .* future .*1970-01-01T00:01:10\.001Z/);
+  });
+
   it('adopts the start of whoever was first', async () => {
     const store = createMemoryLeaseStore();
     await ensureApp(store, config, 100);
@@ -78,7 +89,7 @@ describe('the shard rows', () => {
 
   it('from TRIM_HORIZON: one row for each shard, parents first, no second listing', async () => {
     const store = createMemoryLeaseStore();
-    const created = await ensureRows(
+    const replaced = await ensureRows(
       store,
       noStartSet,
       TRIM_HORIZON,
@@ -86,7 +97,8 @@ describe('the shard rows', () => {
       [],
       signal,
     );
-    expect(created).to.deep.equal(['a', 'b']);
+    expect(replaced).to.deep.equal([]);
+    expect((await store.readAll()).shards.map(({ shardId }) => shardId)).to.deep.equal(['a', 'b']);
     expect((await store.readShard('b'))!.position).to.equal(TRIM_HORIZON);
   });
 
@@ -102,7 +114,7 @@ describe('the shard rows', () => {
 
   it('asks for nothing when every listed shard has its row', async () => {
     const store = createMemoryLeaseStore();
-    await store.createShard({ shardId: 'a', parents: [], position: TRIM_HORIZON });
+    await store.createShard({ shardId: 'a', startsAt: '1', parents: [], position: TRIM_HORIZON });
     const { shards } = await store.readAll();
     expect(
       await ensureRows(store, noStartSet, latestPosition(1), listing(shard('a')), shards, signal),
@@ -128,8 +140,71 @@ describe('the shard rows', () => {
 
   it('does not touch the row that another instance was first to create', async () => {
     const store = createMemoryLeaseStore();
-    await store.createShard({ shardId: 'a', parents: [], position: latestPosition(5) });
+    await store.createShard({ shardId: 'a', startsAt: '1', parents: [], position: latestPosition(5) });
     await ensureRows(store, noStartSet, TRIM_HORIZON, listing(shard('a')), [], signal);
     expect((await store.readShard('a'))!.position).to.equal(latestPosition(5));
+  });
+
+  describe('of a stream that was created again', () => {
+    const again = (...shards: Shard[]): ShardListing =>
+      listing(...shards.map((each) => ({ ...each, startingSequenceNumber: '22' })));
+
+    it('are replaced where they stood for an earlier one, and their owner can write no more', async () => {
+      const store = createMemoryLeaseStore();
+      await ensureRows(
+        store,
+        noStartSet,
+        TRIM_HORIZON,
+        listing(shard('a', null, false), shard('b', 'a')),
+        [],
+        signal,
+      );
+      for (const shardId of ['a', 'b']) {
+        await store.take({ shardId, seenOwner: null, seenToken: 0, me: 'me', token: 5, salvage: null });
+      }
+      await store.finish({ shardId: 'a', me: 'me', token: 5 });
+      const before = (await store.readAll()).shards;
+      const replaced = await ensureRows(
+        store,
+        noStartSet,
+        TRIM_HORIZON,
+        again(shard('a'), shard('c')),
+        before,
+        signal,
+      );
+      expect(replaced).to.deep.equal([{ row: before[0], here: true }]);
+      expect(await store.readShard('a')).to.deep.equal({
+        shardId: 'a',
+        startsAt: '22',
+        parents: [],
+        position: TRIM_HORIZON,
+        owner: null,
+        token: 6,
+        handOffTo: null,
+      });
+      expect(await store.readShard('b')).to.deep.equal(before[1]);
+      expect(await store.readShard('c')).to.include({ startsAt: '22', token: 0 });
+    });
+
+    it('only one of two instances replaces, and both may try', async () => {
+      const store = createMemoryLeaseStore();
+      await ensureRows(store, noStartSet, TRIM_HORIZON, listing(shard('a')), [], signal);
+      const rows = (await store.readAll()).shards;
+      const run = () => ensureRows(store, noStartSet, TRIM_HORIZON, again(shard('a')), rows, signal);
+      expect((await run()).map(({ here }) => here)).to.deep.equal([true]);
+      await store.take({ shardId: 'a', seenOwner: null, seenToken: 1, me: 'me', token: 2, salvage: null });
+      expect((await run()).map(({ here }) => here)).to.deep.equal([false]);
+      expect(await store.readShard('a')).to.include({ owner: 'me', token: 2 });
+    });
+
+    it('begin at the start of the application, which lies before the stream', async () => {
+      const store = createMemoryLeaseStore();
+      const start = latestPosition(100);
+      const startSet = { listShards: () => Promise.resolve(again(shard('a'))) };
+      await store.createShard({ shardId: 'a', startsAt: '1', parents: [], position: SHARD_END });
+      const rows = (await store.readAll()).shards;
+      await ensureRows(store, startSet, start, again(shard('a')), rows, signal);
+      expect((await store.readShard('a'))!.position).to.equal(start);
+    });
   });
 });

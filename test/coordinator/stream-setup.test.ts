@@ -1,13 +1,13 @@
 // Before the start: the stream is there and ACTIVE, is created, or the error is clear.
 
 import { expect } from 'chai';
-import { ensureStream } from '../../src/coordinator/stream-setup.ts';
+import { openStream } from '../../src/coordinator/stream-setup.ts';
 import { KinesisError } from '../../src/kinesis/errors.ts';
 import { ShardpoolError } from '../../src/model/errors.ts';
 import type { CoordinatorConfig } from '../../src/protocol.ts';
 import { createVirtualTime } from '../fakes/virtual-time.ts';
 
-type Answer = 'ACTIVE' | 'UPDATING' | 'CREATING' | KinesisError;
+type Answer = 'ACTIVE' | 'DELETING' | 'UPDATING' | 'CREATING' | KinesisError;
 const missing = () => new KinesisError('stream-missing', 'no such stream');
 const creating = () => new KinesisError('not-active', 'CREATING');
 
@@ -25,15 +25,23 @@ function setUp(
     return next;
   };
   const created: unknown[] = [];
-  const state = { createFails: null as Error | null };
+  const state = { createFails: [] as Error[], listingFails: [] as Error[] };
+  let listings = 0;
   const run = () =>
-    ensureStream({
+    openStream({
       api: {
         async describeStream() {
           const status = answer('describe') as 'ACTIVE';
           return { name: 's', arn: 'arn', status, openShardCount: 1, retentionHours: 24 };
         },
-        async listShards() {
+        async listShards(filter) {
+          // The listing that follows when the stream is there.
+          if (filter.type === 'ALL') {
+            listings += 1;
+            const fails = state.listingFails.shift();
+            if (fails !== undefined) throw fails;
+            return { shards: [], serverTimeMs: 0 };
+          }
           const status = answer('list');
           if (status === 'CREATING') throw creating();
           return { shards: [], serverTimeMs: 0 };
@@ -41,7 +49,8 @@ function setUp(
         async createStream(shards) {
           calls.push('create');
           created.push(shards);
-          if (state.createFails !== null) throw state.createFails;
+          const fails = state.createFails.shift();
+          if (fails !== undefined) throw fails;
         },
       },
       config: { describe: 'list-shards', createStream: null, describeTimeoutMs: 10_000, ...config },
@@ -58,7 +67,7 @@ function setUp(
       return error instanceof ShardpoolError ? error.code : String(error);
     }
   };
-  return { time, stop, calls, created, state, run, outcome };
+  return { time, stop, calls, created, state, run, outcome, listings: () => listings };
 }
 
 describe('stream setup', () => {
@@ -113,13 +122,13 @@ describe('stream setup', () => {
 
   it('another process that creates the same stream is as good', async () => {
     const { outcome, state } = setUp({ createStream: { shards: 1 } }, [missing(), 'CREATING', 'ACTIVE']);
-    state.createFails = new KinesisError('not-active', 'ResourceInUse');
+    state.createFails = [new KinesisError('not-active', 'ResourceInUse')];
     expect(await outcome()).to.equal('ok');
   });
 
   it('a creation that is refused is reported', async () => {
     const { outcome, state } = setUp({ createStream: { shards: 1 } }, [missing()]);
-    state.createFails = new KinesisError('access-denied', 'no');
+    state.createFails = [new KinesisError('access-denied', 'no')];
     expect(await outcome()).to.equal('ERR_ACCESS_DENIED');
   });
 
@@ -129,10 +138,68 @@ describe('stream setup', () => {
     expect(created).to.have.length(1);
   });
 
+  it('a creation that is throttled is tried again', async () => {
+    const { outcome, state, created } = setUp({ createStream: { shards: 1 } }, [
+      missing(),
+      missing(),
+      'CREATING',
+      'ACTIVE',
+    ]);
+    state.createFails = [new KinesisError('throttled', 'five a second')];
+    expect(await outcome()).to.equal('ok');
+    expect(created).to.have.length(2);
+  });
+
+  it('a stream that is being deleted is waited for, then created again where that is wanted', async () => {
+    const answers = (): Answer[] => ['DELETING', missing(), 'ACTIVE'];
+    const wanted = setUp({ describe: 'describe-stream', createStream: { shards: 1 } }, answers());
+    expect(await wanted.outcome()).to.equal('ok');
+    expect(wanted.created).to.have.length(1);
+    expect(await setUp({ describe: 'describe-stream' }, answers()).outcome()).to.equal(
+      'ERR_STREAM_NOT_FOUND',
+    );
+  });
+
+  it('the first listing waits for a stream that skip did not wait for', async () => {
+    const { outcome, state, listings } = setUp({ describe: 'skip' }, ['ACTIVE']);
+    state.listingFails = [creating(), creating()];
+    expect(await outcome()).to.equal('ok');
+    expect(listings()).to.equal(3);
+  });
+
+  it('the first listing begins again when it was throttled or its token expired', async () => {
+    const { outcome, state, listings } = setUp({}, ['ACTIVE']);
+    const cause = Object.assign(new Error('older than 300 s'), { name: 'ExpiredNextTokenException' });
+    state.listingFails = [
+      new KinesisError('throttled', 'slow down'),
+      new KinesisError('transient', 'expired', { cause }),
+    ];
+    expect(await outcome()).to.equal('ok');
+    expect(listings()).to.equal(3);
+  });
+
+  it('a host that does not know the new stream yet is asked again; without a creation it is an error at once', async () => {
+    const known = setUp({ createStream: { shards: 1 } }, [missing(), 'ACTIVE']);
+    known.state.listingFails = [missing()];
+    expect(await known.outcome()).to.equal('ok');
+    const without = setUp({}, ['ACTIVE']);
+    without.state.listingFails = [missing()];
+    expect(await without.outcome()).to.equal('ERR_STREAM_NOT_FOUND');
+    expect(without.listings()).to.equal(1);
+  });
+
+  it('a connection that cannot be made is an error at once', async () => {
+    const { outcome, state, listings } = setUp({}, ['ACTIVE']);
+    state.listingFails = [new KinesisError('transient', 'refused')];
+    expect(await outcome()).to.equal('ERR_CONNECTION');
+    expect(listings()).to.equal(1);
+  });
+
   it('skip looks at nothing', async () => {
-    const { outcome, calls } = setUp({ describe: 'skip' }, [missing()]);
+    const { outcome, calls, listings } = setUp({ describe: 'skip' }, [missing()]);
     expect(await outcome()).to.equal('ok');
     expect(calls).to.deep.equal([]);
+    expect(listings()).to.equal(1);
   });
 
   it('an abort ends the wait', async () => {
@@ -140,7 +207,10 @@ describe('stream setup', () => {
     const ended = run();
     await time.advance(600);
     stop.abort();
-    await time.settled(ended, 10);
+    await time.settled(
+      ended.catch(() => undefined),
+      10,
+    );
     expect(calls).to.have.length(2);
     expect(time.pending()).to.equal(0);
   });

@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import { createTopology, startSetFilter } from '../../src/coordinator/topology.ts';
 import type { ShardListing } from '../../src/kinesis/api.ts';
+import { KinesisError } from '../../src/kinesis/errors.ts';
 import {
   latestPosition,
   SHARD_END,
@@ -53,6 +54,7 @@ function setUp() {
         return { shards: state.shardIds.map(shardOf), serverTimeMs: 0 };
       },
     },
+    clock: time.clock,
     timers: time.timers,
     random: () => 1,
     shardRefreshIntervalMs: INTERVAL_MS,
@@ -60,7 +62,6 @@ function setUp() {
       state.listings += 1;
     },
     onRetry: (_error, _attempt, delayMs) => state.retries.push(delayMs),
-    isFatal: (error) => (error as Error).message === 'denied',
     onFatal: (error) => state.fatal.push(error),
   });
   return { ...state, state, topology };
@@ -126,10 +127,65 @@ describe('topology', () => {
   it('gives up on what retrying does not mend', async () => {
     const { state, time, topology } = setUp();
     topology.start();
-    state.failWith = new Error('denied');
+    state.failWith = new KinesisError('access-denied', 'denied');
     await time.advance(10 * INTERVAL_MS);
     expect(state.calls).to.have.length(1);
     expect(state.fatal).to.have.length(1);
+    await topology.stop();
+  });
+
+  it('a stream that is missing is looked for before it is given up', async () => {
+    const { state, time, topology } = setUp();
+    topology.start();
+    const missing = new KinesisError('stream-missing', 'no such stream');
+    state.failWith = missing;
+    topology.refresh([]);
+    await time.advance(9_000);
+    expect(state.fatal).to.deep.equal([]);
+    expect(state.calls.length).to.be.at.least(5);
+    await time.advance(4_000);
+    expect(state.fatal).to.deep.equal([missing]);
+    const { length } = state.calls;
+    await time.advance(10 * INTERVAL_MS);
+    expect(state.calls).to.have.length(length);
+    await topology.stop();
+  });
+
+  it('a stream that comes back is not given up, however often it was missing', async () => {
+    const { state, time, topology } = setUp();
+    topology.start();
+    for (let round = 0; round < 4; round += 1) {
+      state.failWith = new KinesisError('stream-missing', 'no such stream');
+      topology.refresh([]);
+      await time.advance(6_000);
+      state.failWith = null;
+      await time.advance(3_000);
+    }
+    expect(state.fatal).to.deep.equal([]);
+    expect(state.listings).to.be.at.least(4);
+    await topology.stop();
+  });
+
+  it('a doubt has it list soon, and many of them do not have it list all the time', async () => {
+    const { state, time, topology } = setUp();
+    topology.start();
+    for (let ms = 0; ms < 10_000; ms += 50) {
+      topology.doubt();
+      await time.advance(50);
+    }
+    expect(state.calls.length).to.be.within(9, 11);
+    await topology.stop();
+  });
+
+  it('a child that never comes is not looked for at that pace for ever', async () => {
+    const { state, time, topology } = setUp();
+    topology.start();
+    topology.refresh(['never']);
+    await time.advance(330_000);
+    const { length } = state.calls;
+    expect(length).to.be.above(20);
+    await time.advance(10 * INTERVAL_MS);
+    expect(state.calls.length - length).to.equal(10);
     await topology.stop();
   });
 

@@ -4,7 +4,13 @@ import { expect } from 'chai';
 import { createOutbox, type Outbox } from '../../src/delivery/outbox.ts';
 import type { PageSink } from '../../src/model/page-sink.ts';
 import { RecordBatch } from '../../src/delivery/record-batch.ts';
-import { budgetReleaser, budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
+import {
+  type BudgetKeeper,
+  budgetKeeper,
+  budgetReleaser,
+  budgetTaker,
+  createBudgetMemory,
+} from '../../src/platform/byte-budget.ts';
 import type { BatchMessage, BatchShape, FetcherToReceiver, ReceiverToFetcher } from '../../src/protocol.ts';
 import { numbersOf } from '../fakes/batches.ts';
 import { createFakePort } from '../fakes/ports.ts';
@@ -18,9 +24,10 @@ const PAGE_UNITS = 8;
 export class OutboxHarness {
   readonly time: VirtualTime = createVirtualTime();
   readonly #port = createFakePort<FetcherToReceiver, ReceiverToFetcher>();
-  readonly #memory = createBudgetMemory(TOTAL_BYTES, TOTAL_RECORDS, 1);
+  readonly #memory = createBudgetMemory(TOTAL_BYTES, TOTAL_RECORDS, 1, 1);
   readonly #taker = budgetTaker(this.#memory, 0);
-  readonly #releaser = budgetReleaser(this.#memory);
+  readonly #releaser = budgetReleaser(this.#memory, 0);
+  readonly keeper: BudgetKeeper = budgetKeeper(this.#memory);
   readonly outbox: Outbox;
   readonly shard: PageSink;
   fenceOpen = true;
@@ -31,7 +38,6 @@ export class OutboxHarness {
 
   constructor(shape: Partial<BatchShape> = {}) {
     this.outbox = createOutbox({
-      ports: [this.#port.port],
       budget: this.#taker,
       fence: { isValid: (generation) => generation === 1 && this.fenceOpen },
       shape: { maxRecords: 10, maxBytes: 1_000, maxWaitMs: 0, ...shape },
@@ -40,16 +46,19 @@ export class OutboxHarness {
         this.rooms += 1;
       },
     });
+    this.outbox.connect(0, this.#port.port);
     this.shard = this.outbox.open(0, 1, 1, 0);
   }
 
   /** A page of records of these sizes, reserved before and settled after. */
-  page(sizes: readonly number[], shard: PageSink = this.shard): void {
+  page(sizes: readonly number[], shard: PageSink = this.shard, flush = false, between = () => {}): void {
     expect(this.#taker.tryReserve(PAGE_UNITS)).to.equal(true);
     shard.beginPage(0);
     for (const size of sizes) {
       shard.add(new Uint8Array(size), 'k', null, String(this.#next), 0, 0, false);
       this.#next += 1;
+      if (flush) shard.flush();
+      between();
     }
     shard.endPage(PAGE_UNITS);
   }
@@ -98,13 +107,13 @@ export class OutboxHarness {
     const inFlight = this.batches
       .filter((each) => !this.#released.has(each))
       .reduce((sum, { units }) => sum + units, 0);
-    return (this.#releaser.totalBytes() - this.#releaser.freeBytes()) / 1024 - inFlight;
+    return (this.keeper.totalBytes() - this.keeper.freeBytes()) / 1024 - inFlight;
   }
 
   expectBalanced(): void {
-    expect(this.#releaser.freeBytes()).to.equal(TOTAL_BYTES);
+    expect(this.keeper.freeBytes()).to.equal(TOTAL_BYTES);
     expect(new Int32Array(this.#memory)[3], 'free records').to.equal(TOTAL_RECORDS);
-    const sent = this.batches.reduce((sum, { units }) => sum + units, 0);
-    expect(new Int32Array(this.#memory)[5], 'taken by the thread').to.equal(sent);
+    // A thread that dies now owes nothing, and a receiver neither.
+    expect([this.keeper.repayThread(0), this.keeper.repayReceiver(0)]).to.deep.equal([0, 0]);
   }
 }

@@ -66,6 +66,45 @@ describe('outbox, batches', () => {
   });
 });
 
+describe('outbox, flush in the middle of a page', () => {
+  it('sends each record alone, beyond the window, and the next page waits until the window opens', () => {
+    const harness = new OutboxHarness({ maxWaitMs: 500 });
+    harness.page(ones(WINDOW_BATCHES + 3), harness.shard, true);
+    expect(harness.numbers).to.deep.equal([[1], [2], [3], [4], [5], [6], [7]]);
+    expect(harness.shard.hasRoom()).to.equal(true); // Less than half a batch is open.
+    harness.page(ones(5));
+    expect(harness.batches).to.have.length(WINDOW_BATCHES + 3);
+    expect(harness.shard.hasRoom()).to.equal(false);
+    harness.ack(4);
+    expect(harness.shard.hasRoom()).to.equal(true);
+    harness.shard.finish('shard-end');
+    harness.ack(4);
+    expect(harness.numbers.at(-1)).to.deep.equal([8, 9, 10, 11, 12]);
+    harness.expectBalanced();
+  });
+
+  it('what a receiver releases before the page ends is counted once', () => {
+    const harness = new OutboxHarness();
+    harness.page(
+      ones(3).map((size) => size * 900),
+      harness.shard,
+      true,
+      () => harness.ack(),
+    );
+    expect(harness.heldUnits).to.equal(0);
+    harness.expectBalanced();
+  });
+
+  it('sends nothing while the fence is shut, and keeps it', () => {
+    const harness = new OutboxHarness();
+    harness.fenceOpen = false;
+    harness.page(ones(2), harness.shard, true);
+    expect(harness.batches).to.deep.equal([]);
+    harness.shard.close('lease-lost');
+    harness.expectBalanced();
+  });
+});
+
 describe('outbox, window', () => {
   it('sends at most a window of unhandled batches, and one more for each that is done', () => {
     const harness = new OutboxHarness();

@@ -2,6 +2,7 @@
 // sent and must be given back exactly once.
 
 import { expect } from 'chai';
+import { type CallsInHand, callsInHand } from '../../src/delivery/calls-in-hand.ts';
 import { concurrencyGate } from '../../src/delivery/concurrency-gate.ts';
 import { type DeliveryContext, Receiver } from '../../src/delivery/receiver.ts';
 import type { Handler } from '../../src/model/handler.ts';
@@ -9,9 +10,10 @@ import { silentLogger } from '../../src/model/logger.ts';
 import type { Position } from '../../src/model/position.ts';
 import type { Batch } from '../../src/model/record.ts';
 import type { EndReason } from '../../src/model/shard.ts';
-import { budgetReleaser, budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
-import { type Deferred, deferred } from '../../src/platform/deferred.ts';
+import { budgetKeeper, budgetReleaser, budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
+import { deferred } from '../../src/platform/deferred.ts';
 import type {
+  AckMode,
   CoordinatorToReceiver,
   EpochRow,
   FetcherToReceiver,
@@ -32,34 +34,48 @@ const HOSTS = 4;
 export interface Call {
   readonly shardId: string;
   readonly numbers: readonly number[];
+  readonly batch: Batch;
   readonly context: DeliveryContext;
-  readonly end: Deferred<void>;
+  readonly end: { resolve(result?: unknown): void; reject(reason: unknown): void };
 }
 
 export interface HarnessOptions {
   /** Default: a handler whose calls end when the test says so. */
   readonly handler?: Handler;
   readonly concurrency?: number | null;
+  readonly ack?: AckMode;
+  /** Default: of this receiver alone. */
+  readonly calls?: CallsInHand;
 }
 
 export class ReceiverHarness {
   readonly time: VirtualTime = createVirtualTime();
+  readonly receiver: Receiver;
   readonly calls: Call[] = [];
+  /** Shards with a call of the handler that goes on, as other threads see it. */
+  readonly inHand: number[] = [];
   readonly events: ThreadEvent[] = [];
   readonly errors: unknown[] = [];
-  readonly memory = createBudgetMemory(BUDGET_BYTES, BUDGET_RECORDS, HOSTS);
-  readonly budget = budgetReleaser(this.memory);
+  readonly warnings: string[] = [];
+  readonly memory = createBudgetMemory(BUDGET_BYTES, BUDGET_RECORDS, HOSTS, 1);
+  readonly budget = budgetKeeper(this.memory);
   /** The generation that the fence lets through. */
   validGeneration: number | null = 1;
   ended = false;
   readonly #hosts = new Map<HostId, FakeRawPort<ReceiverToFetcher, FetcherToReceiver>>();
   readonly #link = createFakePort<ReceiverToCoordinator, CoordinatorToReceiver>();
 
-  constructor({ handler = this.manual(), concurrency = null }: HarnessOptions = {}) {
-    new Receiver({
+  constructor({
+    handler = this.manual(),
+    concurrency = null,
+    ack = 'auto',
+    calls = callsInHand(),
+  }: HarnessOptions = {}) {
+    this.receiver = new Receiver({
       link: this.#link.port,
       config: {
         stream: 'orders',
+        ack,
         processor: { name: 'string', options: {} },
         concurrency,
         minDelayMs: 100,
@@ -67,19 +83,27 @@ export class ReceiverHarness {
       },
       processor: { deserialize: (data) => Buffer.from(data).toString() },
       handler,
-      budget: this.budget,
+      budget: budgetReleaser(this.memory, 0),
       fence: { isValid: (generation) => generation === this.validGeneration },
       gate: concurrencyGate(concurrency),
+      calls,
+      progress: {
+        take: (shard) => {
+          this.inHand.push(shard);
+          return () => void this.inHand.splice(this.inHand.indexOf(shard), 1);
+        },
+      },
       timers: this.time.timers,
       random: () => 1,
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (_fields, message) => void this.warnings.push(message) },
       emit: (event) => this.events.push(event),
       soon: (fn) => void this.time.timers.setTimeout(fn, 0),
       onError: (error) => this.errors.push(error),
       onEnd: () => {
         this.ended = true;
       },
-    }).start();
+    });
+    this.receiver.start();
   }
 
   /** A handler whose calls end when the test resolves or rejects them. */
@@ -87,13 +111,14 @@ export class ReceiverHarness {
     return {
       ...hooks,
       handle: (batch: Batch, context) => {
-        const end = deferred();
+        const end = deferred<unknown>();
         const { shardId } = batch;
         this.calls.push({
           shardId,
+          batch,
           numbers: numbersOf(batch),
           context: context as DeliveryContext,
-          end,
+          end: { resolve: (result) => end.resolve(result), reject: (reason) => end.reject(reason) },
         });
         return end.promise;
       },
@@ -127,7 +152,7 @@ export class ReceiverHarness {
   /** The coordinator's row about an epoch; token and generation 1 unless told. */
   epoch(row: Partial<EpochRow> & Pick<EpochRow, 'shard' | 'epoch' | 'host'>): void {
     const shardId = `shard-${row.shard}`;
-    this.tell({ type: 'epoch', rows: [{ shardId, token: 1, generation: 1, reason: null, ...row }] });
+    this.tell({ type: 'epoch', rows: [{ shardId, token: 1, generation: 1, failures: 0, reason: null, ...row }] });
   }
 
   revoke(shard: number, epoch: number, reason: EndReason = 'lease-lost'): void {
@@ -140,6 +165,7 @@ export class ReceiverHarness {
     const taker = budgetTaker(this.memory, host);
     expect(taker.tryReserve(message.units)).to.equal(true);
     taker.settle(message.units, message.units, message.n);
+    taker.sent(0, message.units, message.n);
     this.host(host).deliver(message);
   }
 
@@ -185,6 +211,13 @@ export class ReceiverHarness {
       for (const [shard, , n] of rows) counts[shard] = (counts[shard] ?? 0) + n;
     }
     return counts;
+  }
+
+  readonly allUnits = BUDGET_BYTES / 1024;
+
+  /** Of the byte budget. */
+  get freeUnits(): number {
+    return new Int32Array(this.memory)[0]!;
   }
 
   /** Both bytes and records of everything that was ever taken are back. */

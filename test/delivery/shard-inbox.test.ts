@@ -21,6 +21,7 @@ const row = (epoch: number, host: number | null = 0, token = 1): EpochRow => ({
   token,
   epoch,
   generation: 1,
+  failures: 0,
   host,
   reason: host === null ? 'lease-lost' : null,
 });

@@ -85,6 +85,7 @@ export function createFaultyLeaseStore(inner: LeaseStore): FaultyLeaseStore {
     evict: (write) => call('evict', () => inner.evict(write)),
     deleteSession: (session) => call('deleteSession', () => inner.deleteSession(session)),
     createShard: (write) => call('createShard', () => inner.createShard(write)),
+    replaceShard: (write) => call('replaceShard', () => inner.replaceShard(write)),
     take: (write) => call('take', () => inner.take(write)),
     mark: (write) => call('mark', () => inner.mark(write)),
     checkpoint: (write) => call('checkpoint', () => inner.checkpoint(write)),

@@ -18,6 +18,7 @@ function setUp() {
     },
     settle: () => undefined,
     giveBack: () => undefined,
+    sent: () => undefined,
     abandon() {
       state.abandoned += 1;
     },
@@ -124,7 +125,7 @@ describe('budget gate', () => {
   });
 
   it('does not hold the ticket while it waits for its own short read: other threads go on', async () => {
-    const memory = createBudgetMemory(256 * 1024, 1_000, 2);
+    const memory = createBudgetMemory(256 * 1024, 1_000, 2, 1);
     const time = createVirtualTime();
     const gate = budgetGate(budgetTaker(memory, 0), time.timers);
     const other = budgetTaker(memory, 1);

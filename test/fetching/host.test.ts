@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import { budgetGate } from '../../src/fetching/budget-gate.ts';
 import { createFetchHost, type FetchHost } from '../../src/fetching/host.ts';
+import { shardPresence } from '../../src/fetching/shard-presence.ts';
 import { pollSchedule } from '../../src/fetching/poll-schedule.ts';
 import type { PageSink } from '../../src/model/page-sink.ts';
 import { encodeError, ShardpoolError } from '../../src/model/errors.ts';
@@ -10,7 +11,7 @@ import { TRIM_HORIZON } from '../../src/model/position.ts';
 import type { EndReason } from '../../src/model/shard.ts';
 import { budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
 import type { CoordinatorToFetcher, FetcherToCoordinator } from '../../src/protocol.ts';
-import { createFakePort, type FakeRawPort } from '../fakes/ports.ts';
+import { createFakePort, FakeRawPort } from '../fakes/ports.ts';
 import { createShardApi, type ShardApi } from '../fakes/shard-api.ts';
 import { createVirtualTime, type VirtualTime } from '../fakes/virtual-time.ts';
 
@@ -29,14 +30,23 @@ describe('fetch host', () => {
   let coordinator: FakeRawPort<FetcherToCoordinator, CoordinatorToFetcher>;
   let sinks: Opened[];
   let host: FetchHost;
+  let ways: string[];
+  let inHand: number[];
+  let ticks: number;
+  /** The shards in hand while each record was taken apart. */
+  let splits: number[][];
 
   beforeEach(() => {
     time = createVirtualTime();
     api = createShardApi(time);
     sinks = [];
+    ways = [];
+    inHand = [];
+    ticks = 0;
+    splits = [];
     const control = createFakePort<FetcherToCoordinator, CoordinatorToFetcher>();
     coordinator = control.far;
-    const budget = budgetTaker(createBudgetMemory(2 ** 20, 1_000, 1), 0);
+    const budget = budgetTaker(createBudgetMemory(2 ** 20, 1_000, 1, 1), 0);
     host = createFetchHost({
       control: control.port,
       timers: time.timers,
@@ -53,16 +63,34 @@ describe('fetch host', () => {
             budget.settle(reserved, 0, 0);
             return 0;
           },
+          flush: () => undefined,
           hasRoom: () => true,
           whenRoom: () => Promise.resolve(),
           finish: end,
           close: end,
         };
       },
+      connect: (receiver) => ways.push(`+${receiver}`),
+      disconnect: (receiver) => ways.push(`-${receiver}`),
+      progress: {
+        tick: () => {
+          ticks += 1;
+        },
+        take: (shard) => {
+          inHand.push(shard);
+          return () => void inHand.splice(inHand.indexOf(shard), 1);
+        },
+      },
       readerParts: () => ({
         recordLimit: 10,
         api,
-        processor: { split: (data, key, sink) => sink.add(data, key, null, 0, false) },
+        presence: shardPresence({ listShards: () => Promise.reject(new Error('not asked here')) }, time.clock),
+        processor: {
+          split(data, key, sink) {
+            splits.push([...inHand]);
+            sink.add(data, key, null, 0, false);
+          },
+        },
         gate: budgetGate(budget, time.timers),
         schedule: pollSchedule(5, 1_000, time.clock.monotonic()),
         clock: time.clock,
@@ -84,6 +112,7 @@ describe('fetch host', () => {
       generation: 3,
       from: TRIM_HORIZON,
       receiver: 2,
+      isolate: false,
     });
     await time.advance(0);
   };
@@ -100,6 +129,24 @@ describe('fetch host', () => {
     expect(sinks).to.deep.equal([
       { shard: 7, epoch: 4, generation: 3, receiver: 2, records: ['1', '2'], ended: null },
     ]);
+  });
+
+  it('has a shard in hand while a page of it is taken apart, and moves with every record and message', async () => {
+    api.pages({ records: [1, 2] });
+    await assign(7, 4);
+    expect(splits).to.deep.equal([[7], [7]]);
+    expect(inHand).to.deep.equal([]);
+    const before = ticks;
+    coordinator.deliver({ type: 'ping', id: 1 });
+    expect(ticks).to.equal(before + 1);
+  });
+
+  it('lets go of a dead receiver and says so, and takes up the one that follows', () => {
+    coordinator.deliver({ type: 'receiverGone', receiver: 2 });
+    expect(ways).to.deep.equal(['-2']);
+    expect(coordinator.sent.at(-1)).to.deep.equal({ type: 'receiverGone', receiver: 2 });
+    coordinator.deliver({ type: 'receiver', receiver: 2, port: new FakeRawPort() });
+    expect(ways).to.deep.equal(['-2', '+2']);
   });
 
   it('reports states at most four times a second and shard', async () => {

@@ -98,4 +98,26 @@ describe('poll schedule', () => {
     const reads = run(pollSchedule(0.1, 1_000, 0), 100_000, () => EMPTY);
     expect(reads).to.have.length.within(10, 11);
   });
+
+  it('counts the reads that failed, and is at its full pace again once they succeed', () => {
+    const schedule = pollSchedule(5, 1_000, 0);
+    const reads: number[] = [];
+    let now = 0;
+    while (now < 20_000) {
+      const waitMs = schedule.waitMs(now);
+      if (waitMs > 0) {
+        now += Math.ceil(waitMs);
+        continue;
+      }
+      schedule.started(now);
+      reads.push(now);
+      // Throttled for ten seconds: no page, and a pause of the reader after it.
+      if (now < 10_000) now += 37;
+      else schedule.page(1, 10, 9_000, now);
+    }
+    for (const from of reads) {
+      expect(reads.filter((at) => at >= from && at < from + 999.999)).to.have.length.at.most(5);
+    }
+    expect(reads.filter((at) => at >= 10_000)).to.have.length.within(49, 51);
+  });
 });

@@ -163,7 +163,13 @@ describe('shard reader, resuming', () => {
 });
 
 describe('shard reader, errors', () => {
-  for (const kind of ['transient', 'not-active', 'credentials-expired', 'shard-missing'] as const) {
+  for (const kind of [
+    'transient',
+    'not-active',
+    'credentials-expired',
+    'shard-missing',
+    'stream-missing',
+  ] as const) {
     it(`${kind}: tried again with growing pauses, reported each time, nothing lost`, async () => {
       const harness = await running({}, ({ api }) =>
         api.pages({ records: [1] }, { fails: kind }, { fails: kind }, { fails: kind }, { records: [2] }),
@@ -179,6 +185,15 @@ describe('shard reader, errors', () => {
       expect(harness.isBudgetWhole).to.equal(true);
     });
   }
+
+  it('what keeps failing may be the iterator: it is made again after three failures in a row', async () => {
+    const harness = await running({}, ({ api }) => api.pages({ records: [1] }));
+    harness.api.always({ fails: 'transient' });
+    await harness.time.advance(SECOND);
+    expect(harness.api.iterators).to.have.length(1);
+    await harness.time.advance(2 * SECOND);
+    expect(harness.api.iterators.map(({ position }) => position)).to.deep.equal([TRIM_HORIZON, at(1)]);
+  });
 
   it('a success resets the pauses', async () => {
     const harness = await running({}, ({ api }) =>
@@ -200,14 +215,7 @@ describe('shard reader, errors', () => {
     expect(gaps).to.deep.equal([200, 400, 800, 1_600, 3_200]);
   });
 
-  for (const kind of [
-    'stream-missing',
-    'access-denied',
-    'credentials',
-    'invalid-argument',
-    'fatal',
-    'aborted',
-  ] as const) {
+  for (const kind of ['access-denied', 'credentials', 'invalid-argument', 'fatal', 'aborted'] as const) {
     it(`${kind}: reported once, and the reader stops`, async () => {
       const harness = await running({}, ({ api }) => api.pages({ records: [1] }, { fails: kind }));
       await harness.time.settled(harness.ended);
@@ -306,5 +314,30 @@ describe('shard reader, stop', () => {
     await harness.time.settled(harness.ended);
     harness.reader.stop('shard-end');
     expect(harness.reader.status.state).to.equal('stopped');
+  });
+});
+
+describe('shard reader, what it tells about its work', () => {
+  it('brackets every page and says each record before it is taken apart', async () => {
+    const harness = await running({}, ({ api }) => api.pages({ records: [1, 2] }, { records: [] }));
+    await harness.time.advance(300);
+    expect(harness.work).to.deep.equal(['begin', 'after 0', 'after 1', 'end', 'begin', 'end']);
+  });
+
+  it('a processor that throws: the bracket is closed, the reservation given back', async () => {
+    const split = () => {
+      throw new TypeError('a bug');
+    };
+    const harness = await running({ split }, ({ api }) => api.pages({ records: [1] }));
+    await harness.time.settled(harness.ended);
+    expect(harness.work).to.deep.equal(['begin', 'after 0', 'end']);
+    expect(String(harness.failures[0])).to.contain('a bug');
+    expect(harness.isBudgetWhole).to.equal(true);
+  });
+
+  it('isolated, it sends after every record', async () => {
+    const harness = await running({ isolate: true }, ({ api }) => api.pages({ records: [1, 2] }));
+    await harness.time.advance(100);
+    expect(harness.records).to.deep.equal(['1', 'flush', '2', 'flush']);
   });
 });

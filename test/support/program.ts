@@ -14,9 +14,14 @@ export interface ProgramEnd {
 }
 
 /** Fails when the process is still there after `withinMs`. `input` is given to the program as JSON in its first argument. */
-export async function runProgram(name: string, input: object, withinMs: number): Promise<ProgramEnd> {
+export async function runProgram(
+  name: string,
+  input: object,
+  withinMs: number,
+  flags: readonly string[] = [],
+): Promise<ProgramEnd> {
   const file = fileURLToPath(new URL(`../integration/programs/${name}.js`, import.meta.url));
-  const child = spawn(process.execPath, [file, JSON.stringify(input)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...flags, file, JSON.stringify(input)], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   let lastLineAt = performance.now();

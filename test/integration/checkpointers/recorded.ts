@@ -20,11 +20,13 @@ export function createLeaseStore({ file }: { readonly file: string }): LeaseStor
       if (!existsSync(file)) return;
       const { app, shards } = JSON.parse(readFileSync(file, 'utf8')) as FullRead;
       if (app !== null) await store.createApp(app);
-      for (const { shardId, parents, position } of shards)
-        await store.createShard({ shardId, parents, position });
+      for (const { shardId, startsAt, parents, position } of shards)
+        await store.createShard({ shardId, startsAt, parents, position });
     },
     createApp: recorded(store.createApp),
     createShard: recorded(store.createShard),
+    replaceShard: recorded(store.replaceShard),
+    deleteShard: recorded(store.deleteShard),
     take: recorded(store.take),
     checkpoint: recorded(store.checkpoint),
     release: recorded(store.release),
