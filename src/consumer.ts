@@ -221,7 +221,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
       module,
       threads,
       hangMs,
-      config: { ...receiverConfig(this.#options), ack: this.#options.ack },
+      config: receiverConfig(this.#options),
       link: (receiver) => this.#coordination!.link(receiver),
       emit: (event) => this.#emitThreadEvent(event),
       log: (record) => this.#log(record),
@@ -242,7 +242,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     this.#receiver = await openReceiver(
       {
         link,
-        config: { ...receiverConfig(this.#options), ack: this.#options.ack },
+        config: receiverConfig(this.#options),
         memory,
         handler: this.#handler!,
         logger: this.#options.logger,

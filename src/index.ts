@@ -5,8 +5,15 @@ export { CONSUMER_EVENTS } from './consumer/events.ts';
 export type { ConsumerEvents } from './consumer/events.ts';
 export type { ConsumerStatus, ShardStatus } from './consumer/status.ts';
 export { defineHandler } from './handler.ts';
-export type { Handler, HandlerContext, HandlerFunction, HandlerHooks, HandlerShard } from './handler.ts';
-export type { Processor, UserRecordSink } from './codec/processor.ts';
+export type {
+  Handler,
+  HandlerContext,
+  HandlerFunction,
+  HandlerHooks,
+  HandlerShard,
+  PartlyFailed,
+} from './handler.ts';
+export type { TransformInfo, UserProcessor as Processor, UserRecordSink } from './codec/processor.ts';
 export { ERROR_CODES, type ErrorCode, ShardpoolError } from './model/errors.ts';
 export type * from './model/lease-store.ts';
 export { LeaseStoreError } from './model/lease-store.ts';

@@ -11,7 +11,14 @@
 
 import type { EncodedError } from './model/errors.ts';
 import type { Position } from './model/position.ts';
-import type { ChildShard, EndReason, LeaseState, ShardLoss, ShardState } from './model/shard.ts';
+import type {
+  ChildShard,
+  EndReason,
+  HashKeyRange,
+  LeaseState,
+  ShardLoss,
+  ShardState,
+} from './model/shard.ts';
 import type { RawPort } from './model/port.ts';
 import type { AppRow, ShardRow } from './model/lease-store.ts';
 import type { CheckpointerSpec, ProcessorSpec } from './model/specs.ts';
@@ -71,8 +78,7 @@ export type AckMode = 'auto' | 'manual';
 
 export interface ReceiverConfig {
   readonly stream: string;
-  /** Absent is 'auto'. */
-  readonly ack?: AckMode;
+  readonly ack: AckMode;
   readonly processor: ProcessorSpec;
   readonly concurrency: number | null;
   readonly minDelayMs: number;
@@ -253,6 +259,8 @@ export interface ShardStatusRow {
   readonly parents: readonly string[];
   readonly open: boolean;
   readonly listed: boolean;
+  /** Null where it is not listed; `ending` is null while it is open. */
+  readonly sequenceRange: { readonly starting: string; readonly ending: string | null } | null;
   readonly lease: LeaseState;
   readonly state: ShardState | null;
   /** Ms since the epoch. */
@@ -264,6 +272,7 @@ export interface ShardStatusRow {
   readonly thread: HostId | null;
   readonly receiver: number | null;
   readonly throttled: number;
+  readonly outOfRange: number;
   readonly reads: number;
   /** What the last call failed with; null after a success. */
   readonly error: EncodedError | null;
@@ -355,6 +364,8 @@ export type CoordinatorToFetcher =
       /** A sequence position means: everything up to and including it is already there. */
       readonly from: Position;
       readonly receiver: number;
+      /** Null while the shard is not listed. */
+      readonly range: HashKeyRange | null;
       /** Its records have ended threads: send after each of them. */
       readonly isolate: boolean;
     }
@@ -392,6 +403,7 @@ export type FetcherToCoordinator =
       readonly lagMs: number | null;
       readonly reads: number;
       readonly throttled: number;
+      readonly outOfRange: number;
       readonly readAt: number | null;
       readonly error: EncodedError | null;
       readonly loss: ShardLoss | null;

@@ -184,7 +184,9 @@ describe('options that are words', () => {
 
   it('ack is one of two', () => {
     expect([resolved({}).ack, resolved({ ack: 'manual' }).ack]).to.deep.equal(['auto', 'manual']);
-    expect(refusal({ stream: 's', ack: true })).to.equal("Expected `ack` to be 'auto' or 'manual', got `true`");
+    expect(refusal({ stream: 's', ack: true })).to.equal(
+      "Expected `ack` to be 'auto' or 'manual', got `true`",
+    );
   });
 
   it('describe is one of three', () => {

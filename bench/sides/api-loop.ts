@@ -1,7 +1,7 @@
 // The loop of the SDK side over shardpool's client and codec: what the decoder gains by itself, and what threads cost.
 
 import { createProcessor } from '../../src/codec/create-processor.ts';
-import type { UserRecordSink } from '../../src/codec/processor.ts';
+import type { SplitSink } from '../../src/codec/processor.ts';
 import { createKinesisApi } from '../../src/kinesis/sdk-kinesis-api.ts';
 import { TRIM_HORIZON } from '../../src/model/position.ts';
 import type { Run } from '../figures.ts';
@@ -24,7 +24,7 @@ export async function runApiLoop({ source, variant, plan }: Job): Promise<Run> {
 
   const readShard = async (shardId: string) => {
     let sequenceNumber = '';
-    const sink: UserRecordSink = {
+    const sink: SplitSink = {
       add: (data, partitionKey, _explicitHashKey, subSequenceNumber) =>
         meter.add(processor.deserialize(data), partitionKey, sequenceNumber, subSequenceNumber),
     };
@@ -34,7 +34,7 @@ export async function runApiLoop({ source, variant, plan }: Job): Promise<Run> {
       for (let i = 0; i < page.count; i += 1) {
         sequenceNumber = page.sequenceNumbers[i]!;
         const data = page.slab.subarray(page.offsets[i], page.offsets[i + 1]);
-        processor.split(data, page.partitionKeys[i]!, sink);
+        processor.split(data, page.partitionKeys[i]!, sink, sequenceNumber);
       }
       meter.lookForMark();
       iterator = page.nextIterator;

@@ -34,6 +34,7 @@ export function assembleProcessor(parts: ProcessorParts): Processor {
   const { fromBytes, fromText } = deserializer;
   return {
     name,
+    hasInnerKeys: parts.aggregator === 'kpl',
     split: withTransform(splitOf(parts, inflate), parts),
     deserialize: undecodableOnThrow(name, fromBytes),
     deserializeText: fromText === null ? null : undecodableOnThrow(name, fromText),

@@ -19,6 +19,8 @@ export interface SplitSink {
 
 export interface Processor {
   readonly name: string;
+  /** User records may have keys of their own, apart from that of their Kinesis record: KPL. */
+  readonly hasInnerKeys: boolean;
   /**
    * Runs in the fetch thread: one Kinesis record into its user records. Never throws for bad bytes; throws
    * ERR_INVALID_PROCESSOR where a module breaks its contract.

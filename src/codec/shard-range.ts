@@ -2,14 +2,9 @@
 // reshard put them into the wrong aggregate. Amazon's library drops the whole aggregate then; here they are only marked.
 
 import { hash } from 'node:crypto';
-import type { SplitSink } from './processor.ts';
+import type { HashKeyRange } from '../model/shard.ts';
+import type { Processor, SplitSink } from './processor.ts';
 import { OUT_OF_SHARD_RANGE } from './record-marks.ts';
-
-/** Decimal, both ends included, as ListShards has it. */
-export interface HashKeyRange {
-  readonly startingHashKey: string;
-  readonly endingHashKey: string;
-}
 
 /** Hash keys as 32 hexadecimal digits sort as the numbers do, and that is how an MD5 comes. */
 const HEX_DIGITS = 32;
@@ -24,18 +19,39 @@ export function shardRange(
   const end = toHex(range.endingHashKey);
   // More digits than 128 bits have: no hash key at all.
   const isInside = (hex: string) => hex.length === HEX_DIGITS && hex >= start && hex <= end;
-  const byPartitionKey = remembered((key) => isInside(hash('md5', key, 'hex')));
+  const byPartitionKey = remembered((key) => {
+    const digest = md5(key);
+    return digest === null || isInside(digest);
+  });
   const byExplicitHashKey = remembered((key) => isInside(toHex(key)));
   return (partitionKey, explicitHashKey) =>
     explicitHashKey === null ? byPartitionKey(partitionKey) : byExplicitHashKey(explicitHashKey);
 }
 
+/** The sink that the mark is made on the way to, and the mark's own; a page asks for the same one many times. */
+interface Marking {
+  readonly next: SplitSink;
+  readonly sink: SplitSink;
+}
+
 /**
- * Marks what does not belong to the shard on its way to `next`. For KPL aggregates, and only for records of them: Kinesis
- * itself put the others where they are, by an explicit hash key perhaps, which it does not tell.
+ * The processor's `split` for one shard, which marks what does not belong to it. Only records of KPL aggregates: Kinesis itself put
+ * the others where they are, by an explicit hash key perhaps, which it does not tell.
  */
-export function markOutOfRange(range: HashKeyRange, next: SplitSink): SplitSink {
+export function splitWithin(
+  range: HashKeyRange,
+  processor: Pick<Processor, 'split' | 'hasInnerKeys'>,
+): Processor['split'] {
+  if (!processor.hasInnerKeys) return processor.split;
   const isInside = shardRange(range);
+  let marking: Marking | null = null;
+  return (data, partitionKey, next, sequenceNumber) => {
+    if (marking?.next !== next) marking = { next, sink: markOutOfRange(isInside, next) };
+    processor.split(data, partitionKey, marking.sink, sequenceNumber);
+  };
+}
+
+function markOutOfRange(isInside: ReturnType<typeof shardRange>, next: SplitSink): SplitSink {
   return {
     add(data, partitionKey, explicitHashKey, subSequenceNumber, aggregated, marks = 0) {
       const isOutside = aggregated && !isInside(partitionKey, explicitHashKey);
@@ -56,6 +72,15 @@ function remembered(decide: (key: string) => boolean): (key: string) => boolean 
     }
     return answer;
   };
+}
+
+/** Null on a host in FIPS mode, which has no MD5. */
+function md5(key: string): string | null {
+  try {
+    return hash('md5', key, 'hex');
+  } catch {
+    return null;
+  }
 }
 
 function toHex(decimal: string): string {

@@ -32,7 +32,11 @@ export interface Coordination {
   status(): Promise<CoordinatorStatus>;
   checkpoint(): Promise<void>;
   /** A port to the coordinator of now for one more receiver, whose end `join` gives to the coordinator. */
-  link(receiver: number): { readonly memory: SharedMemory; readonly port: RawPort; readonly join: () => void };
+  link(receiver: number): {
+    readonly memory: SharedMemory;
+    readonly port: RawPort;
+    readonly join: () => void;
+  };
   /** Null when no coordinator was started. */
   stop(drainMs: number): Promise<StopOutcome | null>;
 }

@@ -15,11 +15,7 @@ import { pendingReplies } from '../platform/pending-replies.ts';
 import { type Port, portOf } from '../platform/port.ts';
 import { COORDINATOR, ofHost, ofReceiver, progressOf, progressView } from '../platform/progress.ts';
 import { systemTimers as timers } from '../platform/timers.ts';
-import type {
-  CoordinatorToMain,
-  MainToCoordinator,
-  PlainCredentials,
-} from '../protocol.ts';
+import type { CoordinatorToMain, MainToCoordinator, PlainCredentials } from '../protocol.ts';
 import { collected } from './remembered.ts';
 import { workerFile } from './worker-file.ts';
 

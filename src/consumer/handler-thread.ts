@@ -8,12 +8,7 @@ import type { Handler } from '../model/handler.ts';
 import { LOG_LEVELS, type Logger, type LogLevel } from '../model/logger.ts';
 import type { Port } from '../platform/port.ts';
 import { ofReceiver, progressOf } from '../platform/progress.ts';
-import type {
-  HandlerThreadToMain,
-  MainToHandlerThread,
-  ReceiverConfig,
-  SharedMemory,
-} from '../protocol.ts';
+import type { HandlerThreadToMain, MainToHandlerThread, ReceiverConfig, SharedMemory } from '../protocol.ts';
 import { openReceiver, type ReceivingThread } from './open-receiver.ts';
 
 type Start = Extract<MainToHandlerThread, { type: 'start' }>;

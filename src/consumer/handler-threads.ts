@@ -118,8 +118,7 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
     worker.on('exit', (code) => {
       exited.resolve();
       if (said || ended.signal.aborted) return;
-      const what =
-        cause === null ? `ended by itself with code ${code}` : `died: ${String(cause)}`;
+      const what = cause === null ? `ended by itself with code ${code}` : `died: ${String(cause)}`;
       const error = new ShardpoolError('ERR_THREAD_DIED', `Handler thread ${thread} ${what}`, { cause });
       // Before the first start is through, whoever waits for it gets the error.
       const wasReady = entry.isReady;
@@ -185,9 +184,7 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
       const { hosts, progress } = memory;
       const view = progressView(progress);
       const running = [...threads].filter(([, { isReady }]) => isReady);
-      const counters = running.map(
-        ([thread]) => [thread, view.read(ofReceiver(thread, hosts))] as const,
-      );
+      const counters = running.map(([thread]) => [thread, view.read(ofReceiver(thread, hosts))] as const);
       for (const thread of hangs.look(counters)) {
         const message = `Handler thread ${thread} has not moved for ${parts.hangMs} ms and is ended`;
         parts.log({ level: 'warn', message, fields: { thread } });

@@ -32,8 +32,8 @@ export interface Puller {
   close(error: Error | null): void;
 }
 
-/** Long enough for the body of most loops; what takes longer is read again after a stop. */
-const DRAIN_PATIENCE_MS = 500;
+/** Nothing tells a stop inside of the loop from one outside, where the body of the loop may take its time: this long. */
+const DRAIN_PATIENCE_MS = 5_000;
 /** Batches that were pulled, from which on it is looked whether all of them still wait for acks. */
 const LOOK_FOR_ACKED_AT = 64;
 

@@ -37,8 +37,8 @@ export function coordinatorConfig(options: ResolvedConsumerOptions): Coordinator
 }
 
 export function receiverConfig(options: ResolvedConsumerOptions): ReceiverConfig {
-  const { stream, processor, concurrency, onFailure } = options;
-  return { stream, processor, concurrency, ...onFailure };
+  const { stream, processor, concurrency, ack, onFailure } = options;
+  return { stream, processor, concurrency, ack, ...onFailure };
 }
 
 export function createSharedMemory(options: ResolvedConsumerOptions): SharedMemory {

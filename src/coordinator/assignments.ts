@@ -4,7 +4,7 @@
 //                  ├──────> yielding (leaves its receiver)   ──> waiting
 //                  └──────> waiting (its receiver died, or it moves to another fetch thread)
 
-import type { EndReason } from '../model/shard.ts';
+import type { EndReason, HashKeyRange } from '../model/shard.ts';
 import { isBefore, type Position } from '../model/position.ts';
 import type { Timer, Timers } from '../platform/timers.ts';
 import type {
@@ -53,6 +53,7 @@ export interface AssignmentsParts {
   /** Nothing is isolated any more. */
   readonly endIsolation: () => void;
   readonly readyReceivers: () => readonly number[];
+  readonly rangeOf: (shardId: string) => HashKeyRange | null;
   readonly hasInHand: (host: HostId, shard: ShardIndex) => boolean;
   readonly toHost: (host: HostId, message: CoordinatorToFetcher) => void;
   readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
@@ -159,6 +160,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       generation,
       from,
       receiver,
+      range: parts.rangeOf(shardId),
       isolate: isolated,
     });
     parts.onAssigned(begun, host);
@@ -214,8 +216,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     const verdict = suspects[kind].died(shardId, position);
     // In a fetch thread that it shares, the first two deaths only say that the record is on the page.
     const isKnown = kind === 'handler' || assignment.isolated;
-    if (isKnown && verdict.deaths >= POISON_DEATHS)
-      parts.onPoison({ shardId, kind, position, ...verdict });
+    if (isKnown && verdict.deaths >= POISON_DEATHS) parts.onPoison({ shardId, kind, position, ...verdict });
     return verdict;
   };
 

@@ -179,6 +179,7 @@ export class Coordinator {
       isolationHost: () => this.#pool.isolation(),
       endIsolation: () => this.#pool.endIsolation(),
       readyReceivers: () => this.#receivers.ready,
+      rangeOf: (shardId) => this.#listing.shards.find((shard) => shard.shardId === shardId) ?? null,
       hasInHand: (host, shard) => parts.threads.hostHas(host, shard),
       toHost: (host, message) => this.#pool.post(host, message),
       toReceiver: (receiver, message) => this.#receivers.post(receiver, message),

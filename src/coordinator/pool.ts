@@ -176,7 +176,10 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
         );
       });
       try {
-        await Promise.race([Promise.all(Array.from({ length: parts.threads }, () => startHost('shared'))), late]);
+        await Promise.race([
+          Promise.all(Array.from({ length: parts.threads }, () => startHost('shared'))),
+          late,
+        ]);
       } finally {
         given.abort();
       }

@@ -62,6 +62,10 @@ export function createStatusBoard(): StatusBoard {
           parents: lineage.parents(shardId).length > 0 ? lineage.parents(shardId) : row.parents,
           open: listed !== undefined && listed.endingSequenceNumber === null,
           listed: listed !== undefined,
+          sequenceRange:
+            listed === undefined
+              ? null
+              : { starting: listed.startingSequenceNumber, ending: listed.endingSequenceNumber },
           lease: leaseState(row, lease, eligibility),
           state: now?.state ?? null,
           since: now?.since ?? 0,
@@ -72,6 +76,7 @@ export function createStatusBoard(): StatusBoard {
           thread: assignment?.host ?? null,
           receiver: assignment?.receiver ?? null,
           throttled: state?.throttled ?? 0,
+          outOfRange: state?.outOfRange ?? 0,
           reads: state?.reads ?? 0,
           error: now?.error ?? null,
         };

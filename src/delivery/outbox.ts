@@ -118,13 +118,7 @@ class PackingOutbox implements PageSink {
   #waitTimer: Timer | null = null;
   #fenceTimer: Timer | null = null;
 
-  constructor(
-    shard: ShardIndex,
-    epoch: number,
-    way: Way,
-    parts: OutboxParts,
-    onGone: () => void,
-  ) {
+  constructor(shard: ShardIndex, epoch: number, way: Way, parts: OutboxParts, onGone: () => void) {
     this.#way = way;
     this.#parts = parts;
     this.#onGone = onGone;

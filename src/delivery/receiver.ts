@@ -276,7 +276,7 @@ export class Receiver {
       }
       return true;
     };
-    const mode = config.ack ?? 'auto';
+    const mode = config.ack;
     const received = new RecordBatch(
       item.message,
       { ...handlerShard, processor },

@@ -1,7 +1,7 @@
 // Batches and records as a handler sees them: every field is taken out of the packed columns on first use.
 
 import type { Processor } from '../codec/processor.ts';
-import { undecodableReason } from '../codec/record-marks.ts';
+import { OUT_OF_SHARD_RANGE, undecodableReason } from '../codec/record-marks.ts';
 import { ShardpoolError } from '../model/errors.ts';
 import type { Batch, StreamRecord } from '../model/record.ts';
 import { type Position, sequencePosition } from '../model/position.ts';
@@ -243,6 +243,10 @@ class PackedRecord implements StreamRecord {
 
   get aggregated(): boolean {
     return this.#columns.aggregated(this.#i);
+  }
+
+  get outOfShardRange(): boolean {
+    return (this.#columns.marks(this.#i) & OUT_OF_SHARD_RANGE) !== 0;
   }
 
   copy(): StreamRecord {

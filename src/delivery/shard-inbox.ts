@@ -110,6 +110,7 @@ export class ShardInbox {
   yield(epoch: number): InboxItem[] {
     this.#yielded = Math.max(this.#yielded, epoch);
     this.yielding = epoch;
+    this.drain();
     return this.clear();
   }
 
@@ -117,6 +118,8 @@ export class ShardInbox {
   yielded(): void {
     this.yielding = null;
     this.giveUpUnacked();
+    // It may come back under the same token, and begins anew then.
+    this.#lease = null;
     for (const known of this.#rows.keys()) if (known <= this.#yielded) this.#rows.delete(known);
   }
 

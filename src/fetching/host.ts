@@ -1,5 +1,7 @@
 // The host task of one fetch thread: carries out what the coordinator says, one reader per assigned shard.
 
+import type { Processor } from '../codec/processor.ts';
+import { splitWithin } from '../codec/shard-range.ts';
 import { KinesisError } from '../kinesis/errors.ts';
 import { encodeError } from '../model/errors.ts';
 import type { PageSink } from '../model/page-sink.ts';
@@ -30,8 +32,8 @@ export interface HostParts {
   /** Everything else a reader needs. */
   readonly readerParts: () => Omit<
     ReaderParts,
-    'shardId' | 'from' | 'sink' | 'events' | 'onWork' | 'isolate'
-  >;
+    'shardId' | 'from' | 'sink' | 'events' | 'onWork' | 'isolate' | 'processor'
+  > & { readonly processor: Pick<Processor, 'split' | 'hasInnerKeys'> };
   /** Share of the time that the event loop of this thread was busy since the last call, 0 to 1. */
   readonly utilization: () => number;
 }
@@ -69,8 +71,11 @@ export function createFetchHost(parts: HostParts): FetchHost {
   const assign = (message: Extract<CoordinatorToFetcher, { type: 'assign' }>) => {
     const { shard, shardId, epoch } = message;
     assigned.get(shard)?.reader.stop('requested');
+    const readerParts = parts.readerParts();
+    const { processor } = readerParts;
     const reader = new ShardReader({
-      ...parts.readerParts(),
+      ...readerParts,
+      processor: { split: message.range === null ? processor.split : splitWithin(message.range, processor) },
       shardId,
       from: message.from,
       isolate: message.isolate,

@@ -8,6 +8,7 @@
 // taken nothing behind it.
 
 import type { Processor } from '../codec/processor.ts';
+import { OUT_OF_SHARD_RANGE } from '../codec/record-marks.ts';
 import type { KinesisApi, Page } from '../kinesis/api.ts';
 import { KinesisError } from '../kinesis/errors.ts';
 import { type EncodedError, encodeError } from '../model/errors.ts';
@@ -36,6 +37,8 @@ export interface ReaderStatus {
   readonly lagMs: number | null;
   readonly reads: number;
   readonly throttled: number;
+  /** Records that belong to another shard by their hash key. */
+  readonly outOfRange: number;
   /** When a read last succeeded, ms since the epoch; null before the first. */
   readonly readAt: number | null;
   /** What the last call failed with; null after a success. */
@@ -107,6 +110,7 @@ export class ShardReader {
   #lagMs: number | null = null;
   #reads = 0;
   #throttled = 0;
+  #outOfRange = 0;
   #readAt: number | null = null;
   #error: EncodedError | null = null;
   #loss: ShardLoss | null = null;
@@ -133,6 +137,7 @@ export class ShardReader {
       lagMs: this.#lagMs,
       reads: this.#reads,
       throttled: this.#throttled,
+      outOfRange: this.#outOfRange,
       readAt: this.#readAt,
       error: this.#error,
       loss: this.#loss,
@@ -307,6 +312,7 @@ export class ShardReader {
       ) => {
         lastSub = sub;
         if (skipping && !isBefore(skipUpTo, sequencePosition(sequenceNumber, sub))) return;
+        if ((marks & OUT_OF_SHARD_RANGE) !== 0) this.#outOfRange += 1;
         sink.add(data, key, hashKey, sequenceNumber, sub, arrivalTime, aggregated, marks);
       },
     };

@@ -5,16 +5,17 @@ import type { Credentials, CredentialsSource } from './api.ts';
 export interface CredentialCache {
   /** Rejects with what the source rejects with, unless the credentials at hand still hold. */
   get(): Promise<Credentials>;
-  held(): Credentials | null;
   /**
-   * AWS found the credentials of a call expired, which began when `before` was held: the next `get` has the source renew
-   * them, unless another call has brought that about meanwhile.
+   * AWS refused the credentials of a call, which `get` had given: the next `get` has the source renew them, unless another
+   * call has brought that about meanwhile.
    */
-  refuse(before: Credentials | null): void;
+  refuse(used: Credentials | null): void;
 }
 
 /** How long before their end new ones are asked for. */
 const RENEWAL_WINDOW_MS = 5 * 60_000;
+/** Also those that have ended are tried for so long, instead of asking at every call: only AWS knows the time for sure. */
+const MIN_HOLD_MS = 1_000;
 
 export function createCredentialCache(source: CredentialsSource, now: () => number): CredentialCache {
   let held: Credentials | null = null;
@@ -25,7 +26,7 @@ export function createCredentialCache(source: CredentialsSource, now: () => numb
   // With little time left, half of it: a source of short-lived credentials is not asked at every call.
   const plan = (expiration: number) => {
     const left = expiration - now();
-    renewAt = now() + Math.max(left - RENEWAL_WINDOW_MS, left / 2);
+    renewAt = now() + Math.max(left - RENEWAL_WINDOW_MS, left / 2, MIN_HOLD_MS);
   };
 
   const load = async (): Promise<Credentials> => {
@@ -49,9 +50,8 @@ export function createCredentialCache(source: CredentialsSource, now: () => numb
       });
       return loading;
     },
-    held: () => held,
-    refuse(before) {
-      if (before === null || before === held) refused = true;
+    refuse(used) {
+      if (used === held) refused = true;
     },
   };
 }

@@ -45,21 +45,36 @@ function reader(option: CredentialsOption): (renew: boolean) => Promise<unknown>
 
 function defaultChain(): (renew: boolean) => Promise<unknown> {
   let chain: Promise<CredentialsProvider> | null = null;
+  let hasWorked = false;
   return (renew) =>
-    asked('No AWS credentials could be loaded from the environment', async () => {
-      // Imported only here: a consumer with credentials of its own never loads the chain.
-      chain ??= import('@aws-sdk/credential-provider-node').then(({ defaultProvider }) => defaultProvider());
-      return (await chain)({ forceRefresh: renew });
-    });
+    asked(
+      'No AWS credentials could be loaded from the environment',
+      async () => {
+        // Imported only here: a consumer with credentials of its own never loads the chain.
+        chain ??= import('@aws-sdk/credential-provider-node').then(({ defaultProvider }) =>
+          defaultProvider(),
+        );
+        const identity = await (await chain)({ forceRefresh: renew });
+        hasWorked = true;
+        return identity;
+      },
+      () => hasWorked,
+    );
 }
 
-async function asked(what: string, ask: () => Promise<unknown>): Promise<unknown> {
+async function asked(
+  what: string,
+  ask: () => Promise<unknown>,
+  hasWorked: () => boolean = () => false,
+): Promise<unknown> {
   try {
     return await ask();
   } catch (cause) {
     const { name, message } = cause instanceof Error ? cause : { name: '', message: String(cause) };
-    // That nothing is configured stays so; any other failure, such as of the metadata service, may pass.
-    const retryable = name !== 'CredentialsProviderError' || !/could not load credentials/i.test(message);
+    // That nothing is configured stays so; any other failure, such as of the metadata service, may pass. The chain says
+    // the same of both, but where it has found credentials before, something is configured.
+    const isEmpty = name === 'CredentialsProviderError' && /could not load credentials/i.test(message);
+    const retryable = !isEmpty || hasWorked();
     throw new ShardpoolError('ERR_CREDENTIALS', `${what}: ${message}`, { cause, retryable });
   }
 }

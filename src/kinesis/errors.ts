@@ -1,13 +1,25 @@
 // Every error that a call to Kinesis can end with, turned into one of a few kinds that a caller can act on.
 
 import { type ErrorCode, ShardpoolError } from '../model/errors.ts';
+import {
+  isMisconfiguredTls,
+  isNetworkCode,
+  KIND_OF_CODE,
+  KIND_OF_NAME,
+  NAMELESS,
+  TRANSIENT_MESSAGES,
+} from './error-names.ts';
 
 /** What happened, as far as it decides what to do next; for each kind the code of its error and whether to retry. */
 export const KINESIS_ERROR_KINDS = {
   /** A limit of Kinesis or of its KMS key: slow down. */
   throttled: { code: 'ERR_AWS', retryable: true },
-  /** The network, a 5xx or a broken body: the same call may succeed. */
+  /** The network, a broken body, or a 5xx of something that is not AWS: the same call may succeed. */
   transient: { code: 'ERR_CONNECTION', retryable: true },
+  /** AWS itself failed, and says so: the same call may succeed. */
+  'service-error': { code: 'ERR_AWS', retryable: true },
+  /** The KMS key of the stream is in a state that can be ended: go on trying, and be loud. */
+  'key-unusable': { code: 'ERR_AWS', retryable: true },
   /** Ask for a new iterator. */
   'expired-iterator': { code: 'ERR_AWS', retryable: true },
   'stream-missing': { code: 'ERR_STREAM_NOT_FOUND', retryable: false },
@@ -18,6 +30,8 @@ export const KINESIS_ERROR_KINDS = {
   credentials: { code: 'ERR_CREDENTIALS', retryable: false },
   /** The credentials were too old, and so were the ones loaded in their place. */
   'credentials-expired': { code: 'ERR_ACCESS_DENIED', retryable: true },
+  /** AWS does not know the keys, nor the ones loaded in their place. */
+  'credentials-refused': { code: 'ERR_ACCESS_DENIED', retryable: false },
   'invalid-argument': { code: 'ERR_AWS', retryable: false },
   /** The stream is being created, changed or deleted; from CreateStream: it exists already. */
   'not-active': { code: 'ERR_STREAM_NOT_ACTIVE', retryable: true },
@@ -51,16 +65,16 @@ export class KinesisError extends ShardpoolError {
 export function classify(error: unknown, doing = 'A call to Kinesis'): KinesisError {
   if (error instanceof KinesisError) return error;
   const seen = inspect(error);
-  const message = `${doing} failed: ${describe(seen)}`;
+  const failed = `${doing} failed: ${describe(seen)}`;
   if (error instanceof ShardpoolError) {
     const kind = KIND_OF_CODE[error.code] ?? 'fatal';
-    return new KinesisError(kind, message, { cause: error, code: error.code, retryable: error.retryable });
+    return new KinesisError(kind, failed, { cause: error, code: error.code, retryable: error.retryable });
   }
   const option = optionAtFault(seen);
   if (option !== null) return new KinesisError('fatal', option, { cause: error, code: 'ERR_INVALID_OPTION' });
   const kind = kindOf(seen);
-  if (kind !== 'fatal') return new KinesisError(kind, message, { cause: error });
-  return new KinesisError('fatal', message, { cause: error, code: fatalCode(seen) });
+  const code = kind === 'fatal' ? fatalCode(seen) : KINESIS_ERROR_KINDS[kind].code;
+  return new KinesisError(kind, withAdvice(failed, kind, code), { cause: error, code });
 }
 
 /** The fields that tell errors of AWS, of the SDK and of Node apart. */
@@ -68,6 +82,8 @@ interface Inspected {
   readonly name: string;
   readonly message: string;
   readonly code: string;
+  /** The call of the system that failed, '' where it was none. */
+  readonly syscall: string;
   /** The HTTP status, 0 where there was none. */
   readonly status: number;
   readonly clockSkewCorrected: boolean;
@@ -77,143 +93,58 @@ interface Inspected {
 const MAX_CAUSES = 5;
 
 function inspect(error: unknown, depth = 0): Inspected {
-  if (typeof error !== 'object' || error === null) {
-    return { name: '', message: String(error), code: '', status: 0, clockSkewCorrected: false, cause: null };
-  }
-  const { name, message, code, $metadata, cause } = error as Record<string, unknown>;
+  const fields = (typeof error === 'object' && error !== null ? error : { message: String(error) }) as Record<
+    string,
+    unknown
+  >;
+  const { $metadata, errors } = fields;
   const metadata = (typeof $metadata === 'object' && $metadata !== null ? $metadata : {}) as Record<
     string,
     unknown
   >;
+  // Connecting to several addresses fails with all of their errors at once.
+  const cause = fields['cause'] ?? (Array.isArray(errors) ? errors[0] : null) ?? null;
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
   return {
-    name: typeof name === 'string' ? name : '',
-    message: typeof message === 'string' ? message : '',
-    code: typeof code === 'string' ? code : '',
+    name: text(fields['name']),
+    message: text(fields['message']),
+    code: text(fields['code']),
+    syscall: text(fields['syscall']),
     status: typeof metadata['httpStatusCode'] === 'number' ? metadata['httpStatusCode'] : 0,
     clockSkewCorrected: metadata['clockSkewCorrected'] === true,
-    cause: cause !== undefined && cause !== null && depth < MAX_CAUSES ? inspect(cause, depth + 1) : null,
+    cause: cause !== null && depth < MAX_CAUSES ? inspect(cause, depth + 1) : null,
   };
 }
 
-function describe({ name, message, code, status }: Inspected): string {
+function describe({ name, message, code, status, cause }: Inspected): string {
   const label = name === '' || name === 'Error' ? code : name;
   const bare = message === '' || message === 'UnknownError'; // what the SDK puts for a reply that says nothing
+  if (bare && status === 0 && label === '' && cause !== null) return describe(cause);
   const text = !bare ? message : status === 0 ? 'no further details' : `HTTP ${status}`;
   return label === '' || text.includes(label) ? text : `${label}: ${text}`;
 }
 
-/** Names that AWS gives its errors; the SDK puts them into `name`. */
-const KIND_OF_NAME: Readonly<Record<string, KinesisErrorKind>> = {
-  ProvisionedThroughputExceededException: 'throttled',
-  LimitExceededException: 'throttled',
-  KMSThrottlingException: 'throttled',
-  Throttling: 'throttled',
-  ThrottlingException: 'throttled',
-  ThrottledException: 'throttled',
-  RequestLimitExceeded: 'throttled',
-  RequestThrottled: 'throttled',
-  RequestThrottledException: 'throttled',
-  TooManyRequestsException: 'throttled',
-  SlowDown: 'throttled',
-
-  ExpiredIteratorException: 'expired-iterator',
-  ResourceInUseException: 'not-active',
-  // AWS lets a listing's token live for 300 s; the listing is started again.
-  ExpiredNextTokenException: 'transient',
-
-  AccessDeniedException: 'access-denied',
-  AccessDenied: 'access-denied',
-  KMSAccessDeniedException: 'access-denied',
-  UnrecognizedClientException: 'access-denied',
-  InvalidClientTokenId: 'access-denied',
-  InvalidSignatureException: 'access-denied',
-  SignatureDoesNotMatch: 'access-denied',
-  IncompleteSignature: 'access-denied',
-  IncompleteSignatureException: 'access-denied',
-  MissingAuthenticationToken: 'access-denied',
-  MissingAuthenticationTokenException: 'access-denied',
-  NotAuthorized: 'access-denied',
-  OptInRequired: 'access-denied',
-  KMSOptInRequired: 'access-denied',
-
-  ExpiredToken: 'credentials-expired',
-  ExpiredTokenException: 'credentials-expired',
-  TokenRefreshRequired: 'credentials-expired',
-  CredentialsProviderError: 'credentials',
-  TokenProviderError: 'credentials',
-
-  InvalidArgumentException: 'invalid-argument',
-  ValidationException: 'invalid-argument',
-  SerializationException: 'invalid-argument',
-
-  // Somebody must mend the key; a consumer that waited in silence would look healthy.
-  KMSDisabledException: 'fatal',
-  KMSInvalidStateException: 'fatal',
-  KMSNotFoundException: 'fatal',
-
-  InternalFailure: 'transient',
-  InternalFailureException: 'transient',
-  InternalServerError: 'transient',
-  KMSInternalException: 'transient',
-  ServiceUnavailable: 'transient',
-  ServiceUnavailableException: 'transient',
-  RequestTimeout: 'transient',
-  RequestTimeoutException: 'transient',
-  TimeoutError: 'transient',
-  AbortError: 'aborted',
-};
-
-/** Codes that Node gives to failures of the network; HPE_ are those of its HTTP parser. */
-const NETWORK_CODES: ReadonlySet<string> = new Set([
-  'EADDRNOTAVAIL',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'ECONNABORTED',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EHOSTDOWN',
-  'EHOSTUNREACH',
-  'EMFILE',
-  'ENETDOWN',
-  'ENETRESET',
-  'ENETUNREACH',
-  'ENFILE',
-  'ENOBUFS',
-  'ENOTFOUND',
-  'EPIPE',
-  'EPROTO',
-  'ESOCKETTIMEDOUT',
-  'ETIMEDOUT',
-  'ERR_SOCKET_CLOSED',
-  'ERR_SOCKET_CONNECTION_TIMEOUT',
-  'ERR_STREAM_PREMATURE_CLOSE',
-]);
-
-const KIND_OF_CODE: Partial<Record<ErrorCode, KinesisErrorKind>> = {
-  ERR_CREDENTIALS: 'credentials',
-  ERR_CONNECTION: 'transient',
-  ERR_TIMEOUT: 'transient',
-  ERR_ACCESS_DENIED: 'access-denied',
-  ERR_STREAM_NOT_FOUND: 'stream-missing',
-  ERR_STREAM_NOT_ACTIVE: 'not-active',
-  ERR_STOPPED: 'aborted',
-};
-
 function kindOf(seen: Inspected): KinesisErrorKind {
   const { name, message, code, status } = seen;
   // The SDK has just set its clock by the Date header of this very reply, so the next call is signed right.
-  if (seen.clockSkewCorrected || /^Signature (expired|not yet current)/.test(message)) return 'transient';
+  if (seen.clockSkewCorrected || /^Signature (expired|not yet current)/.test(message)) return 'service-error';
   if (name === 'ResourceNotFoundException') return isAboutShard(message) ? 'shard-missing' : 'stream-missing';
+  if (name === 'UnrecognizedClientException' && /\bexpired\b/.test(message)) return 'credentials-expired';
+  // Before the names: the SDK calls every connection that ended a TimeoutError.
+  if (isMisconfiguredTls(code, message)) return 'fatal';
   if (Object.hasOwn(KIND_OF_NAME, name)) return KIND_OF_NAME[name]!;
-  if (status === 429) return 'throttled';
-  if (status >= 500 || status === 408) return 'transient';
-  if (status >= 300) return 'fatal';
-  // An answer of success whose body does not parse was cut on its way.
-  if (status >= 200) return name === 'SyntaxError' ? 'transient' : 'fatal';
-  if (isMisconfiguredTls(seen)) return 'fatal';
-  if (NETWORK_CODES.has(code) || code.startsWith('HPE_') || code.startsWith('ERR_SSL_')) return 'transient';
-  if (message === 'socket hang up') return 'transient';
+  if (status > 0) return kindOfStatus(status, NAMELESS.has(name));
+  if (isNetworkCode(code) || seen.syscall === 'connect' || TRANSIENT_MESSAGES.test(message))
+    return 'transient';
   return seen.cause === null ? 'fatal' : kindOf(seen.cause);
+}
+
+/** For replies whose name, if any, says nothing to us. */
+function kindOfStatus(status: number, isNameless: boolean): KinesisErrorKind {
+  if (status === 429) return 'throttled';
+  if (status >= 500 || status === 408) return isNameless ? 'transient' : 'service-error';
+  // An answer of success that the SDK cannot decode was cut on its way, or is not of AWS.
+  return status >= 200 && status < 300 ? 'transient' : 'fatal';
 }
 
 /** "Shard shardId-000000000001 in stream s under account 1 does not exist" is not about a missing stream. */
@@ -221,17 +152,41 @@ function isAboutShard(message: string): boolean {
   return /^(?:Could not find |The )?Shard(?:Id)?\b/i.test(message) || /\bshardId-\d{12}\b/.test(message);
 }
 
-function isMisconfiguredTls({ code, message }: Inspected): boolean {
-  return (
-    /^(?:CERT_|SELF_SIGNED_|DEPTH_ZERO_|UNABLE_TO_(?:GET|VERIFY)_|ERR_TLS_CERT_)/.test(code) ||
-    code === 'ERR_SSL_WRONG_VERSION_NUMBER' ||
-    (code === 'EPROTO' && /wrong version number/i.test(message))
-  );
+function fatalCode({ name, status, code, message, cause }: Inspected): ErrorCode {
+  if (status > 0) return NAMELESS.has(name) ? 'ERR_CONNECTION' : 'ERR_AWS';
+  if (isMisconfiguredTls(code, message)) return 'ERR_CONNECTION';
+  if (Object.hasOwn(KIND_OF_NAME, name)) return 'ERR_AWS';
+  return cause === null ? 'ERR_INTERNAL' : fatalCode(cause);
 }
 
-function fatalCode(seen: Inspected): ErrorCode {
-  if (seen.status > 0) return 'ERR_AWS';
-  return isMisconfiguredTls(seen) ? 'ERR_CONNECTION' : 'ERR_INTERNAL';
+/** What somebody who reads the message can do, or that there is nothing to do. */
+const ADVICE: Readonly<Record<KinesisErrorKind, string>> = {
+  throttled:
+    'If it lasts: other readers or writers use up the limits of the stream, or it needs more shards.',
+  transient: 'The same call may succeed later; if it lasts, check endpoint, proxy and network.',
+  'service-error': 'AWS failed; the same call may succeed later.',
+  'key-unusable': "Enable the stream's KMS key again, or cancel its deletion.",
+  'expired-iterator': 'The place is read again with a new iterator.',
+  'stream-missing': 'Check name, region, account and endpoint.',
+  'shard-missing': 'It is past its retention period, or belongs to another stream of that name.',
+  'access-denied': "Check the policy of the identity, and that of the stream's KMS key.",
+  credentials: 'Configure the AWS environment or the option `credentials`.',
+  'credentials-expired': 'Check that the source of the credentials gives new ones.',
+  'credentials-refused': 'Check the keys, and the account and partition that they belong to.',
+  'invalid-argument': 'Check the option that it names; if it names none of yours, please report it.',
+  'not-active': 'Wait until the stream is ACTIVE.',
+  aborted: '',
+  fatal: 'Retrying will not help.',
+};
+
+function withAdvice(failed: string, kind: KinesisErrorKind, code: ErrorCode): string {
+  let advice = ADVICE[kind];
+  if (kind === 'fatal' && code === 'ERR_CONNECTION') {
+    advice = 'Check endpoint, proxy and certificates: something that is not AWS seems to answer.';
+  } else if (code === 'ERR_INTERNAL') {
+    advice = 'Please report it.';
+  }
+  return advice === '' ? failed : `${failed.replace(/[.\s]+$/, '')}. ${advice}`;
 }
 
 /** The SDK throws plain Errors for what it finds wrong with the region, and only at the first call. */

@@ -1,7 +1,5 @@
 // The client of the AWS SDK, with the transport and the settings that a consumer of many shards needs.
 
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import type {
   AwsCredentialIdentityProvider,
@@ -12,17 +10,8 @@ import type {
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { ResolvedAddress } from './addressing.ts';
 import type { Credentials } from './api.ts';
-
-export interface TransportLimits {
-  /** Until the connection stands, TLS apart. */
-  readonly connectTimeoutMs: number;
-  /** From the request to the head of the reply, the wait for a free socket included. */
-  readonly replyTimeoutMs: number;
-  /** Without a byte in either direction. The SDK begins to watch 3 s into a call when this is 6 s or more. */
-  readonly stallTimeoutMs: number;
-  /** Sockets per endpoint; further calls wait for one. */
-  readonly maxSockets: number;
-}
+import type { CallLimits } from './call-limits.ts';
+import type { KeepAliveAgents } from './keep-alive-agents.ts';
 
 export interface ClientSettings {
   readonly address: ResolvedAddress;
@@ -30,7 +19,8 @@ export interface ClientSettings {
   readonly credentials: () => Promise<Credentials>;
   /** Attempts of the SDK itself, the first one included. */
   readonly maxAttempts: number;
-  readonly limits: TransportLimits;
+  readonly limits: CallLimits;
+  readonly agents: KeepAliveAgents;
 }
 
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
@@ -40,9 +30,9 @@ export function createSdkClient({
   credentials,
   maxAttempts,
   limits,
+  agents,
 }: ClientSettings): KinesisClient {
   const { region, endpoint } = address;
-  const agentOptions = { keepAlive: true, maxSockets: limits.maxSockets };
   const client = quietly(
     () =>
       new KinesisClient({
@@ -54,8 +44,8 @@ export function createSdkClient({
         retryMode: 'standard',
         // The SDK's own choice for Kinesis opens a TCP, TLS and HTTP/2 session per request and refuses http:// endpoints.
         requestHandler: new NodeHttpHandler({
-          httpAgent: new HttpAgent(agentOptions),
-          httpsAgent: new HttpsAgent(agentOptions),
+          httpAgent: agents.http,
+          httpsAgent: agents.https,
           connectionTimeout: limits.connectTimeoutMs,
           requestTimeout: limits.replyTimeoutMs,
           throwOnRequestTimeout: true,

@@ -16,12 +16,17 @@ import {
 import { decodePosition, type Position } from '../model/position.ts';
 import type { Shard } from '../model/shard.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
+import { systemTimers, type Timers } from '../platform/timers.ts';
 import { resolveAddress } from './addressing.ts';
 import type { CredentialsSource, KinesisApi, Page, PutOutcome, ShardFilter, StreamAddress } from './api.ts';
+import { callLimits } from './call-limits.ts';
+import { createCallSlots } from './call-slots.ts';
 import { createCaller } from './caller.ts';
 import { createCredentialCache } from './credential-cache.ts';
 import { KinesisError } from './errors.ts';
 import { decodeGetRecords } from './get-records-decoder.ts';
+import { keepAliveAgents } from './keep-alive-agents.ts';
+import { lastGoodLookup, type Resolver } from './last-good-lookup.ts';
 import { readBody } from './read-body.ts';
 import { createSdkClient, onReply } from './sdk-client.ts';
 
@@ -30,15 +35,16 @@ export interface KinesisApiOptions {
   readonly credentials: CredentialsSource;
   /** Attempts of the SDK per call, the first one included: 1 or 2 for readers, which back off by themselves. */
   readonly maxAttempts: number;
-  /** At least as many as calls go on at once: the wait for a free socket counts as a wait for the reply. */
+  /** Calls that go on at once, each on a connection of its own; the others wait for their turn. */
   readonly maxSockets: number;
-  /** Until the TCP connection stands. Default 3 000. */
+  /** Those of {@link CallLimits}, with its defaults. */
   readonly connectTimeoutMs?: number;
-  /** From the request to the head of the reply. Default 10 000. */
   readonly replyTimeoutMs?: number;
-  /** Without a byte in either direction, as in a stalled body. Default 10 000. */
   readonly stallTimeoutMs?: number;
+  readonly callTimeoutMs?: number;
   readonly clock?: Pick<Clock, 'now'>;
+  readonly timers?: Timers;
+  readonly resolver?: Resolver;
 }
 
 /**
@@ -47,19 +53,25 @@ export interface KinesisApiOptions {
  */
 export function createKinesisApi(options: KinesisApiOptions): KinesisApi {
   const address = resolveAddress(options.address);
-  const clock = options.clock ?? systemClock;
+  const { clock = systemClock, timers = systemTimers, maxAttempts, maxSockets } = options;
+  const { connectTimeoutMs, replyTimeoutMs, stallTimeoutMs, callTimeoutMs } = options;
+  const limits = callLimits({ connectTimeoutMs, replyTimeoutMs, stallTimeoutMs, callTimeoutMs });
   const credentials = createCredentialCache(options.credentials, () => clock.now());
-  const caller = createCaller(address.name, credentials);
+  const agents = keepAliveAgents({ maxSockets, lookup: lastGoodLookup(timers, options.resolver) });
+  const caller = createCaller({
+    streamName: address.name,
+    credentials,
+    slots: createCallSlots(maxSockets),
+    callTimeoutMs: limits.callTimeoutMs,
+    timers,
+    onTimeout: agents.dropIdle,
+  });
   const client = createSdkClient({
     address,
     credentials: () => credentials.get(),
-    maxAttempts: options.maxAttempts,
-    limits: {
-      connectTimeoutMs: options.connectTimeoutMs ?? 3_000,
-      replyTimeoutMs: options.replyTimeoutMs ?? 10_000,
-      stallTimeoutMs: options.stallTimeoutMs ?? 10_000,
-      maxSockets: options.maxSockets,
-    },
+    maxAttempts,
+    limits,
+    agents,
   });
   const stream = address.arn === null ? { StreamName: address.name } : { StreamARN: address.arn };
 
@@ -233,5 +245,8 @@ function toOutcome(result: PutRecordsResultEntry): PutOutcome {
 
 /** As a cut body: it may be whole next time, and the caller's back-off and its limit apply. */
 function malformed(what: string): KinesisError {
-  return new KinesisError('transient', `AWS gave a malformed reply: ${what}`);
+  return new KinesisError(
+    'transient',
+    `AWS gave a malformed reply: ${what}. The same call may succeed later; if it lasts, check endpoint and proxy.`,
+  );
 }

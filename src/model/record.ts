@@ -4,7 +4,7 @@
 export interface StreamRecord<T = unknown> {
   /** Decoded by the processor on first use and kept. Throws ERR_UNDECODABLE where the bytes do not fit. */
   readonly value: T;
-  /** The bytes as they were put. Keeps the whole batch in memory while referenced: use `copy()` to hold on to it. */
+  /** The bytes as they were put, or what inflation or a `transform` made of them. Keeps the whole batch in memory while referenced: use `copy()` to hold on to it. */
   readonly data: Buffer;
   readonly partitionKey: string;
   readonly explicitHashKey: string | null;
@@ -21,6 +21,11 @@ export interface StreamRecord<T = unknown> {
   readonly token: number;
   /** True when the record was part of an aggregate. */
   readonly aggregated: boolean;
+  /**
+   * True when the record is part of a KPL aggregate and its own hash key lies outside of its shard: its producer did not know of a
+   * reshard. Amazon's library drops such aggregates.
+   */
+  readonly outOfShardRange: boolean;
   /** A record of its own memory, safe to keep. */
   copy(): StreamRecord<T>;
 }

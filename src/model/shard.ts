@@ -2,14 +2,17 @@
 
 import type { Position } from './position.ts';
 
+/** Inclusive decimal bounds. */
+export interface HashKeyRange {
+  readonly startingHashKey: string;
+  readonly endingHashKey: string;
+}
+
 /** One shard as ListShards describes it. */
-export interface Shard {
+export interface Shard extends HashKeyRange {
   readonly shardId: string;
   readonly parentShardId: string | null;
   readonly adjacentParentShardId: string | null;
-  /** Inclusive decimal bounds of the hash key range. */
-  readonly startingHashKey: string;
-  readonly endingHashKey: string;
   readonly startingSequenceNumber: string;
   /** Null while the shard is open. */
   readonly endingSequenceNumber: string | null;

@@ -55,7 +55,12 @@ describe('bounded lease store', () => {
       5_000,
       time.timers,
     );
-    const { row } = await store.createShard({ shardId: 'a', startsAt: '1', parents: [], position: TRIM_HORIZON });
+    const { row } = await store.createShard({
+      shardId: 'a',
+      startsAt: '1',
+      parents: [],
+      position: TRIM_HORIZON,
+    });
     expect(row?.shardId).to.equal('a');
     let message = '';
     await store.readAll().catch((error: unknown) => {

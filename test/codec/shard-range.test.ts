@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { OUT_OF_SHARD_RANGE, undecodableMark, undecodableReason } from '../../src/codec/record-marks.ts';
-import { markOutOfRange, shardRange } from '../../src/codec/shard-range.ts';
+import { shardRange, splitWithin } from '../../src/codec/shard-range.ts';
 import { collector } from './splits.ts';
 
 const HALF = 2n ** 127n;
@@ -44,12 +44,17 @@ describe('codec: the hash key range of a shard', () => {
 
   it('marks records of aggregates alone, and keeps their other marks', () => {
     const { found, sink } = collector();
-    const marking = markOutOfRange(NARROW, sink);
-    const data = new Uint8Array(1);
-    marking.add(data, 'k', null, 0, true);
-    marking.add(data, 'k', '15', 1, true);
-    marking.add(data, 'k', '17', 2, true, undecodableMark('not-inflated'));
-    marking.add(data, 'k', '17', 0, false);
+    const bytes = new Uint8Array(1);
+    const split = splitWithin(NARROW, {
+      hasInnerKeys: true,
+      split(data, key, marking) {
+        marking.add(data, key, null, 0, true);
+        marking.add(data, key, '15', 1, true);
+        marking.add(data, key, '17', 2, true, undecodableMark('not-inflated'));
+        marking.add(data, key, '17', 0, false);
+      },
+    });
+    split(bytes, 'k', sink, '1');
     expect(found.map(({ marks }) => (marks & OUT_OF_SHARD_RANGE) !== 0)).to.deep.equal([
       true,
       false,

@@ -28,7 +28,15 @@ function setUp() {
     expiration: time.clock.now() + lifetimeMs,
   });
   const get = async (renew = false) => (await time.settled(cache.get(renew))).accessKeyId;
-  return { time, asked, cache, keys, get };
+  const failure = async (promise: Promise<unknown>): Promise<Error> =>
+    time.settled(
+      promise.then(
+        () => new Error('it resolved'),
+        (error: Error) => error,
+      ),
+      60_000,
+    );
+  return { time, asked, cache, keys, get, failure };
 }
 
 describe('credentials of the threads', () => {
@@ -87,6 +95,7 @@ describe('credentials of the threads', () => {
     await time.advance(10_000);
     asked[1]!.reply.reject(new Error('no credentials'));
     expect(await late).to.equal('no credentials');
+    await time.advance(500);
     const next = cache.get();
     asked[2]!.reply.resolve(keys('second'));
     expect((await next).accessKeyId).to.equal('second');
@@ -128,5 +137,63 @@ describe('credentials of the threads', () => {
     }
     expect((await renewed).map(({ accessKeyId }) => accessKeyId)).to.deep.equal(['new 1', 'new 1', 'new 1']);
     expect(asked).to.have.length(2);
+  });
+
+  it('gives up waiting for a provider that does not settle, says so, and asks again', async () => {
+    const { time, asked, cache, keys, failure } = setUp();
+    const startedAt = time.clock.monotonic();
+    const error = await failure(cache.get());
+    expect(error).to.include({ code: 'ERR_CREDENTIALS', retryable: true });
+    expect(error.message).to.include('does not settle').and.include('30000 ms');
+    expect(time.clock.monotonic() - startedAt).to.equal(30_000);
+    await time.advance(500);
+    const next = cache.get();
+    asked[1]!.reply.resolve(keys('second'));
+    expect((await next).accessKeyId).to.equal('second');
+    expect(time.pending()).to.equal(0);
+  });
+
+  it('takes an answer that comes after the time limit, but not one that is older than the last', async () => {
+    const { time, asked, cache, keys, get, failure } = setUp();
+    await failure(cache.get());
+    await time.advance(500);
+    await failure(cache.get());
+    asked[1]!.reply.resolve(keys('late'));
+    await time.advance(0);
+    expect(await get()).to.equal('late');
+    asked[0]!.reply.resolve(keys('older'));
+    await time.advance(0);
+    expect(await get()).to.equal('late');
+    expect(asked).to.have.length(2);
+  });
+
+  it('a provider that fails once is asked again after a pause, and not by every shard meanwhile', async () => {
+    const { time, asked, cache, keys, get, failure } = setUp();
+    const first = failure(cache.get());
+    asked[0]!.reply.reject(new Error('no vault'));
+    expect((await first).message).to.equal('no vault');
+    for (let shard = 0; shard < 100; shard += 1) await failure(cache.get());
+    expect(asked).to.have.length(1);
+    await time.advance(500);
+    const next = cache.get();
+    asked[1]!.reply.resolve(keys('second'));
+    await next;
+    expect(await get()).to.equal('second');
+  });
+
+  it('renews at most twice a second, however many threads find the same keys refused', async () => {
+    const { time, asked, cache, keys } = setUp();
+    const renew = async (name: string) => {
+      const renewed = cache.get(true);
+      await time.advance(0);
+      asked.at(-1)!.reply.resolve(keys(name));
+      return (await renewed).accessKeyId;
+    };
+    expect(await renew('one')).to.equal('one');
+    for (let thread = 0; thread < 10; thread += 1)
+      expect((await cache.get(true)).accessKeyId).to.equal('one');
+    expect(asked).to.have.length(1);
+    await time.advance(500);
+    expect(await renew('two')).to.equal('two');
   });
 });

@@ -224,6 +224,38 @@ describe("receiver, ack: 'manual'", () => {
       .with.property('code', 'ERR_INVALID_STATE');
   });
 
+  it('what a later reader brings again is not handed out again, and waits for the acks of the first time', async () => {
+    const harness = running({ ack: 'manual' });
+    const first = await handled(harness, 1, 3);
+    harness.epoch({ shard: 0, epoch: 2, host: 0 });
+    harness.send(0, 0, 2, 1, 5);
+    await harness.settle();
+    expect(harness.lastCall.numbers).to.deep.equal([4, 5]);
+    harness.lastCall.batch.ack();
+    harness.lastCall.end.resolve();
+    await harness.settle();
+    expect(harness.acks).to.deep.equal([]);
+    first.ack();
+    await harness.settle();
+    expect(harness.ackedUpTo(0)).to.equal(at(5));
+    harness.expectBalanced();
+  });
+
+  it('a shard that goes to another receiver and comes back brings what was handled and not acked once more', async () => {
+    const harness = running({ ack: 'manual' });
+    const [first, second] = [await handled(harness, 1, 3), await handled(harness, 4, 5)];
+    first.ack();
+    harness.tell({ type: 'yield', shard: 0, epoch: 1 });
+    expect(harness.toCoordinatorOf('yielded')).to.have.length(1);
+    harness.expectBalanced();
+    expect(second.ack()).to.equal(false);
+    harness.epoch({ shard: 0, epoch: 2, host: 0 });
+    harness.send(0, 0, 2, 4, 6);
+    await harness.settle();
+    expect(harness.lastCall.numbers).to.deep.equal([4, 5, 6]);
+    expect(harness.ackedUpTo(0)).to.equal(at(3));
+  });
+
   it('a drain waits for the acks of what was handled', async () => {
     const harness = running({ ack: 'manual' });
     const batch = await handled(harness, 1, 3);

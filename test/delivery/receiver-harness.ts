@@ -10,7 +10,12 @@ import { silentLogger } from '../../src/model/logger.ts';
 import type { Position } from '../../src/model/position.ts';
 import type { Batch } from '../../src/model/record.ts';
 import type { EndReason } from '../../src/model/shard.ts';
-import { budgetKeeper, budgetReleaser, budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
+import {
+  budgetKeeper,
+  budgetReleaser,
+  budgetTaker,
+  createBudgetMemory,
+} from '../../src/platform/byte-budget.ts';
 import { deferred } from '../../src/platform/deferred.ts';
 import type {
   AckMode,
@@ -152,7 +157,10 @@ export class ReceiverHarness {
   /** The coordinator's row about an epoch; token and generation 1 unless told. */
   epoch(row: Partial<EpochRow> & Pick<EpochRow, 'shard' | 'epoch' | 'host'>): void {
     const shardId = `shard-${row.shard}`;
-    this.tell({ type: 'epoch', rows: [{ shardId, token: 1, generation: 1, failures: 0, reason: null, ...row }] });
+    this.tell({
+      type: 'epoch',
+      rows: [{ shardId, token: 1, generation: 1, failures: 0, reason: null, ...row }],
+    });
   }
 
   revoke(shard: number, epoch: number, reason: EndReason = 'lease-lost'): void {

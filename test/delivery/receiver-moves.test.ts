@@ -146,7 +146,9 @@ describe('receiver, a later reader brings records again', () => {
         } else {
           harness.lastCall?.end.resolve();
           await harness.settle();
-          acked = Number(harness.handled.at(-1) ?? 0) - (harness.inHand.length > 0 ? harness.lastCall.numbers.length : 0);
+          acked =
+            Number(harness.handled.at(-1) ?? 0) -
+            (harness.inHand.length > 0 ? harness.lastCall.numbers.length : 0);
         }
       }
       await handleAll(harness);

@@ -84,7 +84,10 @@ describe('fetch host', () => {
       readerParts: () => ({
         recordLimit: 10,
         api,
-        presence: shardPresence({ listShards: () => Promise.reject(new Error('not asked here')) }, time.clock),
+        presence: shardPresence(
+          { listShards: () => Promise.reject(new Error('not asked here')) },
+          time.clock,
+        ),
         processor: {
           split(data, key, sink) {
             splits.push([...inHand]);

@@ -215,7 +215,7 @@ describe('acks of a consumer', function () {
       };
       await within('the end of the loop', WITHIN_MS, loop());
       expect(seen).to.deep.equal(numbers(0, 5));
-      expect(stoppedAfter[0]).to.be.below(5_000);
+      expect(stoppedAfter[0]).to.be.below(8_000);
       expect(positions.of(SHARD_0)).to.deep.equal(behind(4));
       expect(await readRest()).to.deep.equal(numbers(5, 9));
     });

@@ -39,7 +39,8 @@ describe('death of the coordinator', function () {
     await server[Symbol.asyncDispose]();
   });
 
-  const lastBatchAt = (run: ConsumerRun) => Math.max(...run.reports.of('batch').map(({ endedAt }) => endedAt));
+  const lastBatchAt = (run: ConsumerRun) =>
+    Math.max(...run.reports.of('batch').map(({ endedAt }) => endedAt));
 
   async function expectGoesOn(run: ConsumerRun, kill: () => void, test: Mocha.Context): Promise<void> {
     await run.consumer.ready();
@@ -103,7 +104,11 @@ describe('death of the coordinator', function () {
   it('a call that its predecessor gave out comes to its end before the shard is handled again', async () => {
     using store = new DeadlyCheckpointer();
     const { checkpointer } = store;
-    await using run = new ConsumerRun(server, { module: 'gated', params: { shard: 'all' } }, { ...OPTIONS, checkpointer });
+    await using run = new ConsumerRun(
+      server,
+      { module: 'gated', params: { shard: 'all' } },
+      { ...OPTIONS, checkpointer },
+    );
     await writeRound(server, 'orders', run.audit, ['key-0']);
     await run.until('a call waits', WITHIN_MS, () => run.reports.of('waiting').length === 1);
     store.kill('exit');

@@ -1,13 +1,16 @@
 // Threads that user code ends: nothing is lost, a fetch thread's death repeats nothing, and other shards go on.
 
 import { expect } from 'chai';
+import type { HandlerFunction } from '../../src/index.ts';
 import { ConsumerRun, moduleUrl } from '../support/consumer-run.ts';
+import { DeliveryAudit } from '../support/delivery-audit.ts';
 import { monotonicMs } from '../support/handler-reports.ts';
 import { type SimulatedServer, simulatedServer } from '../support/kinesis-server.ts';
 import { PLACEMENTS } from '../support/placements.ts';
 import { type Deadly, WAYS_TO_DIE } from '../support/ways-to-die.ts';
 import { keysOf, writeRound, writeRounds } from '../support/writing.ts';
 import { oneOf, seededRandom } from '../fakes/random.ts';
+import { TOLD } from './processors/told.ts';
 
 const KEYS = keysOf(80);
 const SHARDS = 4;
@@ -99,7 +102,9 @@ describe('threads that die of user code', function () {
       expect(death).to.include({ kind: 'handler' });
       expect(death!.shards).to.have.length(SHARDS / 2);
       // The batch in hand is tried again, and told that it is not the first time.
-      const again = run.reports.of('batch').find(({ rows }) => rows.some((row) => row[0] === 'key-0' && row[1] === 3));
+      const again = run.reports
+        .of('batch')
+        .find(({ rows }) => rows.some((row) => row[0] === 'key-0' && row[1] === 3));
       expect(again!.attempt).to.equal(2);
       await run.untilStatus(
         'the shards are spread over both again',
@@ -135,6 +140,32 @@ describe('threads that die of user code', function () {
     expect(run.of('thread:died')).to.have.length(1);
     expect(await run.stop()).to.equal(null);
     run.audit.expectExactlyOnceInOrder();
+  });
+
+  it('a fetch thread that dies while main is blocked: its shards are read on, and nothing is handed out twice', async () => {
+    const told = new SharedArrayBuffer(4);
+    const cell = new Int32Array(told);
+    const audit = new DeliveryAudit();
+    let seenByMain = -1;
+    const handler: HandlerFunction = (batch) => {
+      if (seenByMain === -1) {
+        Atomics.store(cell, 0, TOLD.kill);
+        // Longer than a receiver that is blocked is waited for.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_000);
+        seenByMain = Atomics.load(cell, 0);
+      }
+      audit.deliver(batch.toArray().map(({ value, id }) => [...keyAndNumber(value), id] as const));
+    };
+    // One page is not everything, so that there is something to read while main is blocked.
+    const processor = { module: moduleUrl('processors', 'told'), options: { told } };
+    const options = { stream: 'orders', threads: 1, processor, batch: { maxRecords: 20 }, recordLimit: 30 };
+    await writeRounds(server, 'orders', audit, KEYS, 10);
+    await using run = new ConsumerRun(server, handler, options);
+    await run.until('everything was delivered', WITHIN_MS, () => audit.isComplete);
+    expect(seenByMain, 'read again before main was free').to.equal(TOLD.readAgain);
+    expect(run.of('thread:died')).to.have.length(1);
+    expect(await run.stop()).to.equal(null);
+    audit.expectExactlyOnceInOrder();
   });
 
   it('a record that ends every fetch thread is read apart, retried with pauses and told; the other shards go on', async function () {
@@ -177,7 +208,15 @@ describe('threads that die of user code', function () {
     await run.untilStatus('the budget is whole again', WITHIN_MS, (each) => each.bufferedBytes === 0);
     expect(await run.stop()).to.equal(null);
     run.audit.expectAtLeastOnceInOrder();
-    title(this, `seed ${seed}: ${deaths()} deaths, ${run.audit.written} records, ${run.audit.delivered - run.audit.written} repeated`);
+    title(
+      this,
+      `seed ${seed}: ${deaths()} deaths, ${run.audit.written} records, ${run.audit.delivered - run.audit.written} repeated`,
+    );
     expect(run.of('lease:lost')).to.be.empty;
   });
 });
+
+function keyAndNumber(value: unknown): [key: string, n: number] {
+  const { key, n } = value as { key: string; n: number };
+  return [key, n];
+}

@@ -28,7 +28,12 @@ describe('a stop while a thread hangs', function () {
   before(async () => {
     server = await simulatedServer();
     await server.createStream('orders', 1);
-    const deadly = ['fetch', 'handler'].map((kind, n) => ({ key: 'k', n, cell: 0, deadly: { kind, way: 'loop' } }));
+    const deadly = ['fetch', 'handler'].map((kind, n) => ({
+      key: 'k',
+      n,
+      cell: 0,
+      deadly: { kind, way: 'loop' },
+    }));
     const records = deadly.map((value) => ({ partitionKey: 'k', data: Buffer.from(JSON.stringify(value)) }));
     await server.put('orders', records);
   });
@@ -39,13 +44,21 @@ describe('a stop while a thread hangs', function () {
   for (const { hang, handlerThreads, late, clean, extraMs } of HANGS) {
     const where = handlerThreads === 0 ? 'handler in main' : 'handler in a thread';
     it(`${hang}, ${where}`, async function () {
-      const input = { ...addressOf(server), stream: 'orders', threads: 1, handlerThreads, hang, deadlineMs: DEADLINE_MS };
+      const input = {
+        ...addressOf(server),
+        stream: 'orders',
+        threads: 1,
+        handlerThreads,
+        hang,
+        deadlineMs: DEADLINE_MS,
+      };
       const end = await runProgram('hanging-stop', input, WITHIN_MS);
       expect(end.stderr).to.equal('');
       expect(end.code).to.equal(0);
       const [first, second] = end.lines;
       const tookMs = second!['tookMs'] as number;
-      this.test!.title += ` (deadline ${DEADLINE_MS} ms, took ${Math.round(tookMs)} ms, ended ${Math.round(end.lingeredMs)} ms later)`;
+      this.test!.title +=
+        ` (deadline ${DEADLINE_MS} ms, took ${Math.round(tookMs)} ms, ended ${Math.round(end.lingeredMs)} ms later)`;
       expect(first!['stopped']).to.deep.equal({ late, clean });
       expect(tookMs).to.be.below(DEADLINE_MS + extraMs);
       expect(end.lingeredMs).to.be.below(2_000);

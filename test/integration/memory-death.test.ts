@@ -32,9 +32,19 @@ describe('a thread that runs out of memory', function () {
         n,
         ...(n === RECORDS / 2 ? { cell: 0, deadly: { kind, way: 'memory' } } : {}),
       }));
-      const records = values.map((value) => ({ partitionKey: value.key, data: Buffer.from(JSON.stringify(value)) }));
+      const records = values.map((value) => ({
+        partitionKey: value.key,
+        data: Buffer.from(JSON.stringify(value)),
+      }));
       await server.put(stream, records);
-      const input = { ...addressOf(server), stream, threads: 2, handlerThreads: 2, batch: { maxRecords: 10 }, records: RECORDS };
+      const input = {
+        ...addressOf(server),
+        stream,
+        threads: 2,
+        handlerThreads: 2,
+        batch: { maxRecords: 10 },
+        records: RECORDS,
+      };
       const end = await runProgram('memory-death', input, WITHIN_MS, FLAGS);
       const [death, delivered] = end.lines;
       expect(death).to.include({ died: kind });

@@ -225,7 +225,8 @@ describe('byte budget', () => {
             Object.assign(mine, { units: 0, records: 0 });
           } else if (what < 0.9) {
             const batch = at.shift();
-            if (batch !== undefined) budgetReleaser(world.memory, receiver).release(batch.units, batch.records);
+            if (batch !== undefined)
+              budgetReleaser(world.memory, receiver).release(batch.units, batch.records);
           } else if (what < 0.95) {
             expect(world.keeper.repayThread(thread), `seed ${seed}`).to.equal(mine.reserved + mine.units);
             Object.assign(mine, { reserved: 0, units: 0, records: 0 });
@@ -307,7 +308,10 @@ interface Held {
 }
 
 /** Units that are neither free nor nobody's. */
-function heldBy(threads: readonly (Held & { readonly reserved: number })[], receivers: readonly (readonly Held[])[]) {
+function heldBy(
+  threads: readonly (Held & { readonly reserved: number })[],
+  receivers: readonly (readonly Held[])[],
+) {
   const inThreads = threads.reduce((sum, { reserved, units }) => sum + reserved + units, 0);
   return inThreads + receivers.flat().reduce((sum, { units }) => sum + units, 0);
 }

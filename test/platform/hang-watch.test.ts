@@ -13,7 +13,15 @@ describe('hang watch', () => {
   it('a counter that moves begins anew, in whichever direction: it wraps around', () => {
     const watch = hangWatch(2);
     const counters = [1, 1, 2_147_483_647, 2_147_483_647, -2_147_483_648, -2_147_483_648, -2_147_483_648];
-    expect(counters.map((counter) => watch.look([[0, counter]]))).to.deep.equal([[], [], [], [], [], [], [0]]);
+    expect(counters.map((counter) => watch.look([[0, counter]]))).to.deep.equal([
+      [],
+      [],
+      [],
+      [],
+      [],
+      [],
+      [0],
+    ]);
   });
 
   it('a thread that moved again after it was reported may be reported again', () => {

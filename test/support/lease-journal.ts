@@ -61,6 +61,20 @@ export class LeaseJournal implements Disposable {
       .map(({ argument }) => argument as { shardId: string; token: number });
   }
 
+  /** What an operator does about an instance that was killed: nobody else says of its session that it is over. */
+  async evictAll(): Promise<number> {
+    const { createLeaseStore } = (await import(this.checkpointer.module)) as {
+      createLeaseStore: (options: { file: string }) => LeaseStore;
+    };
+    const store = createLeaseStore({ file: this.#file });
+    await store.open();
+    const { sessions } = await store.readAll();
+    const live = sessions.filter(({ state }) => state === 'live' || state === 'draining');
+    for (const { session, beat } of live) await store.evict({ session, beat });
+    await store.close();
+    return live.length;
+  }
+
   /** Fails where a shard was taken before every parent stood at SHARD_END, or with a token that was there before. */
   expectTakesAfterParents(): void {
     const parents = new Map<string, readonly string[]>();
@@ -77,8 +91,10 @@ export class LeaseJournal implements Disposable {
       if (method !== 'take') continue;
       const { shardId, token } = argument as { shardId: string; token: number };
       const unfinished = (parents.get(shardId) ?? []).filter((parent) => !done.has(parent));
-      if (unfinished.length > 0) problems.push(`${shardId} was taken before ${unfinished.join(' and ')} ended`);
-      if (token <= (tokens.get(shardId) ?? 0)) problems.push(`${shardId} was taken with token ${token} again`);
+      if (unfinished.length > 0)
+        problems.push(`${shardId} was taken before ${unfinished.join(' and ')} ended`);
+      if (token <= (tokens.get(shardId) ?? 0))
+        problems.push(`${shardId} was taken with token ${token} again`);
       tokens.set(shardId, token);
     }
     if (tokens.size === 0) problems.push('no shard was taken');

@@ -21,7 +21,9 @@ export async function runProgram(
   flags: readonly string[] = [],
 ): Promise<ProgramEnd> {
   const file = fileURLToPath(new URL(`../integration/programs/${name}.js`, import.meta.url));
-  const child = spawn(process.execPath, [...flags, file, JSON.stringify(input)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...flags, file, JSON.stringify(input)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   let lastLineAt = performance.now();

@@ -42,9 +42,7 @@ export interface FaultsMet {
 
 /** Among them are the few that the limits of the simulator refused. */
 export async function faultsMet(simulator: Simulator, stream: string): Promise<FaultsMet> {
-  const counts = await Promise.all(
-    OPERATIONS.map((operation) => simulator.calls({ operation, stream })),
-  );
+  const counts = await Promise.all(OPERATIONS.map((operation) => simulator.calls({ operation, stream })));
   return {
     calls: counts.reduce((sum, { total }) => sum + total, 0),
     faults: counts.reduce((sum, { refused, broken }) => sum + refused + broken, 0),

@@ -2,10 +2,11 @@
 
 import type { ConsumerOptions } from '../../src/index.ts';
 import type { Shard } from '../../src/model/shard.ts';
-import { expectAncestorsFirst } from './ancestors-first.ts';
-import { ConsumerRun } from './consumer-run.ts';
-import type { DeliveryAudit } from './delivery-audit.ts';
+import { expectAncestorsFirst, type HandledBatch } from './ancestors-first.ts';
+import { addressOf, ConsumerRun } from './consumer-run.ts';
+import type { DeliveredRow, DeliveryAudit } from './delivery-audit.ts';
 import { HandlerReports } from './handler-reports.ts';
+import { KillableProgram } from './killable-program.ts';
 import type { SimulatedServer } from './kinesis-server.ts';
 import { LeaseJournal } from './lease-journal.ts';
 import { faultsMet } from './storm-faults.ts';
@@ -20,9 +21,13 @@ export interface StormParts {
   /** A module of test/integration/handlers, with what its URL is to say. */
   readonly handler?: { readonly module: string; readonly params?: Readonly<Record<string, string | number>> };
   readonly options: Partial<ConsumerOptions>;
+  /** How far the writer may be ahead, so that shards close while both are at work. */
+  readonly roundsAhead?: number;
 }
 
-/** How far the writer may be ahead, so that shards close while both are at work. */
+/** A consumer in this process or in another: waits as `until` does, and no longer than it lives. */
+export type Reader = Pick<ConsumerRun, 'until'>;
+
 const ROUNDS_AHEAD = 15;
 const STEP_WITHIN_MS = 30_000;
 
@@ -32,6 +37,8 @@ export class Storm implements Disposable {
   readonly reports = new HandlerReports();
   readonly journal = new LeaseJournal();
   readonly runs: ConsumerRun[] = [];
+  /** By programs. */
+  readonly #handled: HandledBatch[] = [];
   readonly #parts: StormParts;
   readonly #startedAt = performance.now();
   #reshards: Promise<unknown> = Promise.resolve();
@@ -51,9 +58,11 @@ export class Storm implements Disposable {
   /** The next consumer of the application; its reports come to the storm and not to itself. */
   start(options: Partial<ConsumerOptions> = {}): ConsumerRun {
     const { module, params } = this.#parts.handler ?? { module: 'audited' };
+    // The module is imported anew by every run, also in the main thread.
+    const own = { channel: this.reports.channelName, run: this.runs.length };
     const run = new ConsumerRun(
       this.server,
-      { module, params: { ...params, channel: this.reports.channelName } },
+      { module, params: { ...params, ...own } },
       {
         checkpointer: this.journal.checkpointer,
         ...this.#parts.options,
@@ -63,6 +72,22 @@ export class Storm implements Disposable {
     );
     this.runs.push(run);
     return run;
+  }
+
+  /** The next consumer, in a process of its own with the handler of that program. */
+  startProgram(): KillableProgram {
+    const { checkpointer } = this.journal;
+    const input = {
+      ...addressOf(this.server),
+      checkpointer,
+      ...this.#parts.options,
+      stream: this.stream,
+    };
+    return new KillableProgram('storm-run', input, (line) => {
+      const batch = line as HandledBatch & { rows: readonly DeliveredRow[] };
+      this.#handled.push(batch);
+      this.audit.deliver(batch.rows);
+    });
   }
 
   /** One record of each key. */
@@ -87,17 +112,14 @@ export class Storm implements Disposable {
   }
 
   /** Resolves when the consumer is near enough for another round to be written. */
-  whenNear(run: ConsumerRun): Promise<unknown> {
-    const enough = this.audit.written - ROUNDS_AHEAD * this.#parts.keys.length;
+  whenNear(run: Reader): Promise<unknown> {
+    const { keys, roundsAhead = ROUNDS_AHEAD } = this.#parts;
+    const enough = this.audit.written - roundsAhead * keys.length;
     return run.until('the consumer is near', STEP_WITHIN_MS, () => this.audit.distinct >= enough);
   }
 
   /** Writes that many rounds with the consumer close behind, and lets each step begin at its part of them. */
-  async writeThrough(
-    run: ConsumerRun,
-    rounds: number,
-    steps: readonly (() => Promise<unknown>)[],
-  ): Promise<void> {
+  async writeThrough(run: Reader, rounds: number, steps: readonly (() => Promise<unknown>)[]): Promise<void> {
     let begun = 0;
     for (let round = 0; round < rounds; round += 1) {
       await this.whenNear(run);
@@ -120,7 +142,7 @@ export class Storm implements Disposable {
       .map(({ shardId }) => shardId);
   }
 
-  async untilComplete(run: ConsumerRun, withinMs: number): Promise<void> {
+  async untilComplete(run: Reader, withinMs: number): Promise<void> {
     try {
       await run.until('everything was delivered', withinMs, () => this.audit.isComplete);
     } catch (error) {
@@ -130,7 +152,7 @@ export class Storm implements Disposable {
   }
 
   /** Resolves when every closed shard was finished, by whichever run. */
-  async untilClosedAreDone(run: ConsumerRun, withinMs: number): Promise<void> {
+  async untilClosedAreDone(run: Reader, withinMs: number): Promise<void> {
     const shards = await this.shards();
     const closed = shards.filter(({ endingSequenceNumber }) => endingSequenceNumber !== null);
     await run.until('all closed shards are finished', withinMs, () => {
@@ -144,7 +166,7 @@ export class Storm implements Disposable {
     await until('the last reports have come', STEP_WITHIN_MS, () => {
       return this.reports.of('teardown').length >= this.reports.of('setup').length - this.deaths('handler');
     });
-    expectAncestorsFirst(this.reports.of('batch'), await this.shards());
+    expectAncestorsFirst([...this.#handled, ...this.reports.of('batch')], await this.shards());
     this.journal.expectTakesAfterParents();
   }
 
@@ -156,8 +178,9 @@ export class Storm implements Disposable {
     const { written, delivered, distinct } = this.audit;
     const { calls, faults } = await faultsMet(this.server.simulator, this.stream);
     const shards = (await this.shards()).length;
+    const deaths = this.deaths('fetch') + this.deaths('handler');
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
-    return `${written} records, ${delivered - distinct} repeated, ${shards} shards, ${faults} faults in ${calls} calls, ${seconds} s`;
+    return `${written} records, ${delivered - distinct} repeated, ${shards} shards, ${faults} faults in ${calls} calls, ${deaths} deaths, ${seconds} s`;
   }
 
   [Symbol.dispose](): void {

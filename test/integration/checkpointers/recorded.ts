@@ -1,6 +1,6 @@
 // A memory lease store that writes its shard rows to a file and begins with what the file holds.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createMemoryLeaseStore } from '../../../src/checkpointers/memory-lease-store.ts';
 import type { FullRead, LeaseStore } from '../../../src/model/lease-store.ts';
 
@@ -10,7 +10,9 @@ export function createLeaseStore({ file }: { readonly file: string }): LeaseStor
     <Args extends unknown[], T>(write: (...args: Args) => Promise<T>) =>
     async (...args: Args): Promise<T> => {
       const result = await write(...args);
-      writeFileSync(file, JSON.stringify(await store.readAll()));
+      // Whoever looks into it sees all of it.
+      writeFileSync(`${file}.new`, JSON.stringify(await store.readAll()));
+      renameSync(`${file}.new`, file);
       return result;
     };
   return {

@@ -27,7 +27,13 @@ const consumer = new Consumer({
   ...(hang === 'coordinator' ? { checkpointer: store.checkpointer } : {}),
 });
 consumer.on('stopped', (detail) => say({ stopped: detail }));
-const module = { none: 'audited', fetch: 'audited', coordinator: 'audited', handler: 'hanging', 'handler-loop': 'mortal' };
+const module = {
+  none: 'audited',
+  fetch: 'audited',
+  coordinator: 'audited',
+  handler: 'hanging',
+  'handler-loop': 'mortal',
+};
 const handler = new URL(`../handlers/${module[hang]}.js?deaths=1&channel=hanging-stop`, import.meta.url);
 const channel = new BroadcastChannel('hanging-stop');
 let notes = 0;

@@ -14,7 +14,10 @@ const { records, ...options } = JSON.parse(process.argv[2]!) as Input;
 const say = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`);
 const reports = new HandlerReports();
 const died = new SharedArrayBuffer(4);
-const processor = { module: new URL('../processors/mortal.js', import.meta.url), options: { died, deaths: 1 } };
+const processor = {
+  module: new URL('../processors/mortal.js', import.meta.url),
+  options: { died, deaths: 1 },
+};
 const consumer = new Consumer({ ...options, processor });
 let diedAt = 0;
 consumer.on('thread:died', ({ kind, error, shards }) => {
@@ -24,7 +27,11 @@ consumer.on('thread:died', ({ kind, error, shards }) => {
 const handler = new URL(`../handlers/mortal.js?deaths=1&channel=${reports.channelName}`, import.meta.url);
 const running = consumer.run(handler);
 await until('everything is delivered', WITHIN_MS, () => reports.audit.distinct === records);
-say({ delivered: reports.audit.delivered, distinct: reports.audit.distinct, afterMs: performance.now() - diedAt });
+say({
+  delivered: reports.audit.delivered,
+  distinct: reports.audit.distinct,
+  afterMs: performance.now() - diedAt,
+});
 await consumer.stop();
 await running;
 reports[Symbol.dispose]();
