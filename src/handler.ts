@@ -1,9 +1,12 @@
 // defineHandler, and how a handler is found in what a user passes or a module exports.
 
-import { pathToFileURL } from 'node:url';
 import { isAbsolute } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { didYouMean, isClass, nearest, object, show } from './model/checks.ts';
 import { ShardpoolError } from './model/errors.ts';
 import type { Handler, HandlerFunction, HandlerHooks } from './model/handler.ts';
+import type { Logger } from './model/logger.ts';
+import { delay, type Timers } from './platform/timers.ts';
 
 export type {
   Handler,
@@ -16,9 +19,10 @@ export type {
 
 /**
  * A handler with its hooks, for `consumer.run` or as the default export of a module that handler threads import.
- * Throws ERR_INVALID_HANDLER when `handle` or a hook is not a function.
+ * Throws ERR_INVALID_HANDLER when `handle` or a hook is not a function, ERR_INVALID_OPTION for a hook that there is not.
  */
 export function defineHandler<T = unknown>(handle: HandlerFunction<T>, hooks: HandlerHooks = {}): Handler<T> {
+  object('the hooks in defineHandler', hooks, HOOKS);
   const handler: Handler<T> = { ...hooks, handle };
   check(handler, 'defineHandler');
   return handler;
@@ -27,39 +31,50 @@ export function defineHandler<T = unknown>(handle: HandlerFunction<T>, hooks: Ha
 const HOOKS = ['setup', 'teardown', 'onShardStart', 'onShardEnd'] as const;
 
 function check(handler: Handler<never>, where: string): void {
-  if (typeof handler.handle !== 'function') {
-    throw new ShardpoolError(
-      'ERR_INVALID_HANDLER',
-      `Expected a function as handler in ${where}, got \`${describe(handler.handle)}\``,
-    );
+  if (typeof handler.handle !== 'function' || isClass(handler.handle)) {
+    throw invalidHandler(`Expected a function as handler in ${where}, got \`${show(handler.handle)}\``);
   }
   for (const hook of HOOKS) {
     const value: unknown = handler[hook];
     if (value !== undefined && typeof value !== 'function') {
-      throw new ShardpoolError(
-        'ERR_INVALID_HANDLER',
-        `Expected \`${hook}\` in ${where} to be a function, got \`${describe(value)}\``,
-      );
+      throw invalidHandler(`Expected \`${hook}\` in ${where} to be a function, got \`${show(value)}\``);
     }
   }
 }
 
-function describe(value: unknown): string {
-  return typeof value === 'object' && value !== null ? Object.prototype.toString.call(value) : String(value);
+/** A handler made by hand may have fields of its own, but hardly a function whose name is almost that of a hook. */
+function checkHooks(handler: object, where: string): void {
+  for (const [name, value] of Object.entries(handler)) {
+    const isOurs = name === 'handle' || HOOKS.some((hook) => hook === name);
+    if (isOurs || typeof value !== 'function' || nearest(name, HOOKS) === null) continue;
+    const hint = didYouMean(name, HOOKS, '; ');
+    throw new ShardpoolError('ERR_INVALID_OPTION', `\`${name}\` in ${where} is not a hook${hint}`);
+  }
+}
+
+function invalidHandler(message: string, cause?: unknown): ShardpoolError {
+  return new ShardpoolError('ERR_INVALID_HANDLER', message, { cause });
 }
 
 /** A function or a `defineHandler` result, as passed to `run` or exported by a module. */
 export function toHandler(value: unknown, where: string): Handler {
-  if (typeof value === 'function') return { handle: value as HandlerFunction };
+  if (typeof value === 'function' && !isClass(value)) return { handle: value as HandlerFunction };
   if (typeof value === 'object' && value !== null && 'handle' in value) {
     check(value as Handler<never>, where);
+    checkHooks(value, where);
     return value as Handler;
   }
-  const hint = typeof value === 'string' ? '; a module is named by its URL or its absolute path' : '';
-  throw new ShardpoolError(
-    'ERR_INVALID_HANDLER',
-    `Expected ${where} to be a function or the result of defineHandler(...), got \`${describe(value)}\`${hint}`,
+  throw invalidHandler(
+    `Expected ${where} to be a function or the result of defineHandler(...), got \`${show(value)}\`${hintFor(value)}`,
   );
+}
+
+function hintFor(value: unknown): string {
+  if (typeof value === 'string') return '; a module is named by its URL or its absolute path';
+  if (isClass(value)) return '; pass an object with a function `handle`';
+  if (typeof value !== 'object' || value === null) return '';
+  if ('then' in value) return '; it has to be awaited first';
+  return `; it has no function \`handle\`, but ${Object.keys(value).join(', ') || 'nothing'}`;
 }
 
 /** The URL of a handler module given as URL, `file:` string or absolute path; null when it is none of them. */
@@ -70,26 +85,76 @@ export function handlerModuleUrl(value: unknown): string | null {
   return /^(file|data|node):/.test(value) ? value : null;
 }
 
-/** Imports a handler module. Throws ERR_INVALID_HANDLER when it cannot be imported or exports no handler as default. */
+/**
+ * Imports a handler module. Throws ERR_INVALID_HANDLER when it cannot be imported or exports no handler as default, and
+ * ERR_INVALID_OPTION for a hook that there is not.
+ */
 export async function importHandler(url: string): Promise<Handler> {
   let exported: { default?: unknown };
   try {
     exported = (await import(url)) as { default?: unknown };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ShardpoolError(
-      'ERR_INVALID_HANDLER',
-      `The handler module ${url} could not be imported: ${reason}`,
-      {
-        cause,
-      },
-    );
+    const message = `The handler module ${shown(url)} could not be imported: ${reasonOf(cause)}`;
+    // What defineHandler says in the module is what it says here.
+    if (cause instanceof ShardpoolError) throw new ShardpoolError(cause.code, message, { cause });
+    throw invalidHandler(message, cause);
   }
   if (exported.default === undefined) {
-    throw new ShardpoolError(
-      'ERR_INVALID_HANDLER',
-      `The handler module ${url} has no default export; expected \`export default defineHandler(async (batch) => ...)\``,
+    const names = Object.keys(exported);
+    const others = names.length === 0 ? '' : `, only ${names.join(', ')}`;
+    throw invalidHandler(
+      `The handler module ${shown(url)} has no default export${others}; expected \`export default defineHandler(async (batch) => ...)\``,
     );
   }
-  return toHandler(exported.default, `the default export of ${url}`);
+  return toHandler(exported.default, `the default export of ${shown(url)}`);
+}
+
+/** The text of a `data:` URL is a whole program. */
+function shown(url: string): string {
+  return url.startsWith('data:') ? show(url).slice(1, -1) : url;
+}
+
+/** In one line. That it was this file that imported the module is of no use; where its syntax is wrong is. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return show(cause);
+  const [first = ''] = cause.message.replace(` imported from ${HERE}`, '').split('\n');
+  const place =
+    cause instanceof SyntaxError ? /^(?:file:\S+|\/.+):\d+$/m.exec(cause.stack ?? '')?.[0] : undefined;
+  return place === undefined ? first : `${first} (${place})`;
+}
+
+const HERE = fileURLToPath(import.meta.url);
+
+const SLOW_MS = 5_000;
+
+/**
+ * The outcome of `work`. While it does not come, the logger is told `what` has not ended, after 5 s and then each time that it has
+ * taken twice as long. The timers keep the process: an import that never ends would end it without a word.
+ */
+export async function watched<T>(
+  work: Promise<T>,
+  what: string,
+  { timers, logger, fields = {} }: WatchParts,
+): Promise<T> {
+  const over = new AbortController();
+  const watch = async () => {
+    for (let pauseMs = SLOW_MS, waitedMs = SLOW_MS; ; pauseMs = waitedMs, waitedMs *= 2) {
+      await delay(timers, pauseMs, over.signal);
+      if (over.signal.aborted) return;
+      logger.warn({ ...fields, waitedMs }, `${what} has not ended for ${waitedMs / 1_000} s`);
+    }
+  };
+  const watching = watch();
+  try {
+    return await work;
+  } finally {
+    over.abort();
+    await watching;
+  }
+}
+
+export interface WatchParts {
+  readonly timers: Timers;
+  readonly logger: Pick<Logger, 'warn'>;
+  readonly fields?: Readonly<Record<string, unknown>>;
 }

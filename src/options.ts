@@ -1,8 +1,11 @@
 // Public options -> resolved options: every check and every default of the consumer is here and nowhere else.
 
 import { availableParallelism, hostname } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { builtInOptions } from './codec/processor-options.ts';
-import { integer, invalid, number, object, oneOf, text } from './model/checks.ts';
+import { CALL_LIMITS, type CallLimits } from './model/call-limits.ts';
+import { didYouMean, integer, invalid, number, object, oneOf, text } from './model/checks.ts';
 import { ShardpoolError } from './model/errors.ts';
 import { LOG_LEVELS, type Logger, silentLogger } from './model/logger.ts';
 import {
@@ -86,6 +89,8 @@ export interface ConsumerOptions {
   readonly drainDeadlineMs?: number | undefined;
   /** The pauses between two calls with a batch that failed, ms, doubling. Default: 100 to 30 000. */
   readonly onFailure?: { readonly minDelayMs?: number; readonly maxDelayMs?: number } | undefined;
+  /** How long each step of a call to AWS may take, ms. Default: see the reference. */
+  readonly timeouts?: Partial<CallLimits> | undefined;
   /** How the stream is checked at the start. Default: `'list-shards'`. */
   readonly describe?: 'list-shards' | 'describe-stream' | 'skip' | undefined;
   /** Whether to create a stream that is missing. Default: false. */
@@ -131,6 +136,7 @@ export interface ResolvedConsumerOptions {
   readonly handlerHangMs: number;
   readonly drainDeadlineMs: number;
   readonly onFailure: { readonly minDelayMs: number; readonly maxDelayMs: number };
+  readonly timeouts: CallLimits;
   readonly describe: 'list-shards' | 'describe-stream' | 'skip';
   readonly createStream: { readonly shards: number } | 'on-demand' | null;
   readonly describeTimeoutMs: number;
@@ -149,17 +155,15 @@ const BEATS_PER_LEASE = 4;
 
 /** Throws ERR_INVALID_OPTION for the first option that does not fit, and for names that are none. */
 export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsumerOptions {
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options);
-  const resolved = resolve(options);
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw invalid('options', 'an object', options);
+  // Names first: of a required one that is misspelled it would be said that it is missing.
   for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.has(name)) {
-      throw new ShardpoolError(
-        'ERR_INVALID_OPTION',
-        `\`${name}\` is not an option of a consumer; the options are ${[...OPTION_NAMES].join(', ')}`,
-      );
-    }
+    if (OPTION_NAMES.has(name)) continue;
+    const hint = didYouMean(name, ALL_NAMES, '; ') || `; the options are ${[...OPTION_NAMES].join(', ')}`;
+    throw new ShardpoolError('ERR_INVALID_OPTION', `\`${name}\` is not an option of a consumer${hint}`);
   }
-  return resolved;
+  return resolve(options);
 }
 
 function resolve(options: ConsumerOptions): ResolvedConsumerOptions {
@@ -174,11 +178,11 @@ function resolve(options: ConsumerOptions): ResolvedConsumerOptions {
     credentials: options.credentials,
     start: start(options.start),
     processor: processor(given(options, 'processor', 'json')),
-    checkpointer: spec('checkpointer', given(options, 'checkpointer', 'memory'), CHECKPOINTERS),
+    checkpointer: checkpointer(given(options, 'checkpointer', 'memory')),
     threads:
       options.threads === undefined || options.threads === 'auto'
         ? Math.max(1, availableParallelism() - 1)
-        : integer('threads', options.threads, 1, 256),
+        : integer('threads', options.threads, 1, 256, "'auto' or "),
     handlerThreads: whole('handlerThreads', 0, 0, 256),
     maxShards: limit(options, 'maxShards'),
     concurrency: limit(options, 'concurrency'),
@@ -199,6 +203,7 @@ function resolve(options: ConsumerOptions): ResolvedConsumerOptions {
     handlerHangMs: whole('handlerHangMs', 300_000, 1_000, DAY_MS),
     drainDeadlineMs: whole('drainDeadlineMs', 30_000, 0, DAY_MS),
     onFailure: onFailure(given(options, 'onFailure', {})),
+    timeouts: timeouts(given(options, 'timeouts', {})),
     describe: oneOf('describe', given(options, 'describe', 'list-shards'), [
       'list-shards',
       'describe-stream',
@@ -219,7 +224,7 @@ type NumberOption = {
 }[keyof ConsumerOptions];
 
 function batch(value: unknown): BatchShape {
-  const shape: Partial<BatchShape> = object('batch', value, ['maxRecords', 'maxBytes', 'maxWaitMs']);
+  const shape: Partial<BatchShape> = object('batch', value, BATCH_FIELDS);
   return {
     maxRecords: integer('batch.maxRecords', given(shape, 'maxRecords', 1_000), 1, 100_000),
     maxBytes: integer('batch.maxBytes', given(shape, 'maxBytes', 2 ** 20), 1, 2 ** 30),
@@ -228,13 +233,24 @@ function batch(value: unknown): BatchShape {
 }
 
 function onFailure(value: unknown): ResolvedConsumerOptions['onFailure'] {
-  const policy: Partial<ResolvedConsumerOptions['onFailure']> = object('onFailure', value, [
-    'minDelayMs',
-    'maxDelayMs',
-  ]);
+  const policy: Partial<ResolvedConsumerOptions['onFailure']> = object('onFailure', value, FAILURE_FIELDS);
   const minDelayMs = integer('onFailure.minDelayMs', given(policy, 'minDelayMs', 100), 1, DAY_MS);
   const longest = given(policy, 'maxDelayMs', Math.max(30_000, minDelayMs));
   return { minDelayMs, maxDelayMs: integer('onFailure.maxDelayMs', longest, minDelayMs, DAY_MS) };
+}
+
+function timeouts(value: unknown): CallLimits {
+  const names = Object.keys(CALL_LIMITS) as (keyof CallLimits)[];
+  const limits: Partial<CallLimits> = object('timeouts', value, names);
+  const within = (name: keyof CallLimits) =>
+    integer(`timeouts.${name}`, given(limits, name, CALL_LIMITS[name]), 10, DAY_MS);
+  return {
+    connectMs: within('connectMs'),
+    replyMs: within('replyMs'),
+    stallMs: within('stallMs'),
+    callMs: within('callMs'),
+    credentialsMs: within('credentialsMs'),
+  };
 }
 
 /** Every name that a consumer takes; the reference in the docs has one row for each. */
@@ -265,6 +281,7 @@ export const CONSUMER_OPTIONS = [
   'handlerHangMs',
   'drainDeadlineMs',
   'onFailure',
+  'timeouts',
   'describe',
   'createStream',
   'describeTimeoutMs',
@@ -275,6 +292,15 @@ export const CONSUMER_OPTIONS = [
 ] as const satisfies readonly (keyof ConsumerOptions)[];
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(CONSUMER_OPTIONS);
+const BATCH_FIELDS = ['maxRecords', 'maxBytes', 'maxWaitMs'] as const satisfies (keyof BatchShape)[];
+const FAILURE_FIELDS = ['minDelayMs', 'maxDelayMs'] as const;
+/** What may have been meant by a name that is none; fields of sections are found by their own names too. */
+const ALL_NAMES: readonly string[] = [
+  ...CONSUMER_OPTIONS,
+  ...BATCH_FIELDS.map((name) => `batch.${name}`),
+  ...FAILURE_FIELDS.map((name) => `onFailure.${name}`),
+  ...Object.keys(CALL_LIMITS).map((name) => `timeouts.${name}`),
+];
 
 /** The value of an option, or its default where it is not given. */
 function given<Options extends object, Name extends keyof Options>(
@@ -294,7 +320,7 @@ function limit(options: ConsumerOptions, name: 'maxShards' | 'concurrency'): num
 function endpoint(value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value !== 'string' || !URL.canParse(value) || !/^https?:/.test(value)) {
-    throw invalid('endpoint', 'an http or https URL', value);
+    throw invalid('endpoint', 'an http or https URL as text', value);
   }
   return value;
 }
@@ -313,6 +339,19 @@ function processor(value: unknown): ProcessorSpec {
   return named;
 }
 
+function checkpointer(value: unknown): CheckpointerSpec {
+  const named = spec('checkpointer', value, CHECKPOINTERS);
+  const [stray] = 'name' in named ? Object.keys(named.options) : [];
+  // The only one that there is has none.
+  if (stray !== undefined) {
+    throw new ShardpoolError(
+      'ERR_INVALID_OPTION',
+      `The checkpointer 'memory' has no options, got \`${stray}\``,
+    );
+  }
+  return named;
+}
+
 function spec<Name extends string>(
   name: string,
   value: unknown,
@@ -321,22 +360,40 @@ function spec<Name extends string>(
   const expected = `one of ${names.map((each) => `'${each}'`).join(', ')}, { name, ... } or { module, options }`;
   const known = (candidate: string): Name => {
     const found = names.find((each) => each === candidate);
-    if (found === undefined) throw invalid(name, expected, value);
+    if (found === undefined) throw invalid(name, expected, candidate, didYouMean(candidate, names, '; '));
     return found;
   };
-  if (typeof value === 'string') {
-    return { name: known(value), options: {} };
-  }
-  if (typeof value !== 'object' || value === null) throw invalid(name, expected, value);
+  if (typeof value === 'string') return { name: known(value), options: {} };
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid(name, expected, value);
   const { name: itsName, module, ...options } = value as Record<string, unknown>;
-  if (typeof itsName === 'string') {
+  const keys = Object.keys(value);
+  // Of an object the keys alone are shown: what it holds may be a password.
+  const shown = keys.length === 0 ? value : `{ ${keys.join(', ')} }`;
+  if (itsName !== undefined && module !== undefined)
+    throw invalid(name, 'an object with `name` or `module`, not both', shown);
+  if (itsName !== undefined) {
+    if (typeof itsName !== 'string') throw invalid(`${name}.name`, 'a string', itsName);
     return { name: known(itsName), options: cloneable(name, options) };
   }
-  if (typeof module === 'string' || module instanceof URL) {
-    const url = module instanceof URL ? module.href : module;
-    return { module: url, options: cloneable(name, (options['options'] ?? {}) as Record<string, unknown>) };
-  }
-  throw invalid(name, expected, value);
+  if (module === undefined) throw invalid(name, expected, shown);
+  object(name, value, ['module', 'options']);
+  const own = options['options'] === undefined ? {} : options['options'];
+  if (typeof own !== 'object' || own === null || Array.isArray(own))
+    throw invalid(`${name}.options`, 'an object', own);
+  return { module: moduleUrl(name, module), options: cloneable(name, own as Record<string, unknown>) };
+}
+
+/** A URL, or the name of a package. Relative to what a path would be, a thread cannot know. */
+function moduleUrl(name: string, module: unknown): string {
+  if (module instanceof URL) return module.href;
+  if (typeof module === 'string' && isAbsolute(module)) return pathToFileURL(module).href;
+  if (typeof module === 'string' && module !== '' && !module.startsWith('.')) return module;
+  throw invalid(
+    `${name}.module`,
+    "a URL such as `new URL('./mine.js', import.meta.url)`, an absolute path or the name of a package",
+    module,
+  );
 }
 
 /** Options of a module go to other threads: what structured clone refuses is refused here, at the caller. */
@@ -354,11 +411,13 @@ function cloneable(name: string, options: Record<string, unknown>): Record<strin
 
 function createStream(value: unknown): ResolvedConsumerOptions['createStream'] {
   if (value === undefined || value === false) return null;
-  if (typeof value === 'object' && value !== null) {
-    if ('mode' in value && value.mode === 'on-demand') return 'on-demand';
-    if ('shards' in value) return { shards: integer('createStream.shards', value.shards, 1, 100_000) };
-  }
-  throw invalid('createStream', "false, { shards } or { mode: 'on-demand' }", value);
+  const expected = "false, { shards } or { mode: 'on-demand' }";
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalid('createStream', expected, value);
+  const { mode, shards } = object('createStream', value, ['shards', 'mode']);
+  if (mode === 'on-demand' && shards === undefined) return 'on-demand';
+  if (mode !== undefined || shards === undefined) throw invalid('createStream', expected, value);
+  return { shards: integer('createStream.shards', shards, 1, 100_000) };
 }
 
 function logger(value: unknown): Logger {

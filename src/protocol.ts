@@ -9,6 +9,7 @@
 //
 // A shard travels as a small index that the coordinator gives out; `epoch` counts the readers it had in this process.
 
+import type { CallLimits } from './model/call-limits.ts';
 import type { EncodedError } from './model/errors.ts';
 import type { Position } from './model/position.ts';
 import type {
@@ -48,6 +49,7 @@ export interface FetcherConfig {
   readonly recordLimit: number;
   readonly readsPerSecond: number;
   readonly idlePollMs: number;
+  readonly limits: CallLimits;
 }
 
 export interface CoordinatorConfig {

@@ -12,7 +12,7 @@ export interface StartedChild<T> {
 
 /** `file` is one of this folder, without extension. */
 export async function startChild<T>(
-  file: 'side' | 'simulator',
+  file: 'side' | 'simulator' | 'trial' | 'stream-server',
   argument: unknown,
   deadlineMs: number,
 ): Promise<StartedChild<T>> {

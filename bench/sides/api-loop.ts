@@ -2,6 +2,7 @@
 
 import { createProcessor } from '../../src/codec/create-processor.ts';
 import type { SplitSink } from '../../src/codec/processor.ts';
+import { CALL_LIMITS } from '../../src/model/call-limits.ts';
 import { createKinesisApi } from '../../src/kinesis/sdk-kinesis-api.ts';
 import { TRIM_HORIZON } from '../../src/model/position.ts';
 import type { Run } from '../figures.ts';
@@ -17,6 +18,7 @@ export async function runApiLoop({ source, variant, plan }: Job): Promise<Run> {
     credentials: () => Promise.resolve(credentials),
     maxAttempts: 1,
     maxSockets: MAX_SOCKETS,
+    limits: CALL_LIMITS,
   });
   const processor = await createProcessor({ name: variant.processor, options: {} });
   const watch = new Stopwatch();

@@ -1,52 +1,49 @@
 // What the handlers of a trial have seen, in memory that main and the handler threads share.
 
-/** Names of the cells. */
 const CELLS = [
   'small',
   'large',
   'timed',
-  /** Sum of the delays of timed records, ms. */
+  /** Sum and largest of the delays of timed records, ms. */
   'delayMs',
   'maxDelayMs',
-  /** Longest time without a record of that kind while there were more to come, ms. */
-  'smallGapMs',
-  'largeGapMs',
+  /** When a record of that kind last came, ms from the start; and the longest time without one before that. */
   'smallAtMs',
   'largeAtMs',
+  'smallGapMs',
+  'largeGapMs',
 ] as const;
 export type TallyCell = (typeof CELLS)[number];
 
-export const TALLY_KEY = 'shardpool-trial-tally';
-export const PACE_KEY = 'shardpool-trial-pace';
-
-/** How a handler of a trial behaves. */
-export interface Pace {
-  /** Of one handler thread; Infinity for as fast as they come. */
-  readonly bytesPerSecond: number;
-  /** Nothing is handled before; ms after the first batch. */
-  readonly pauseMs: number;
-}
-
 export class Tally {
   readonly memory: SharedArrayBuffer;
-  readonly #cells: Float64Array;
+  readonly #cells: Int32Array;
 
-  constructor(memory = new SharedArrayBuffer(CELLS.length * Float64Array.BYTES_PER_ELEMENT)) {
+  constructor(memory = new SharedArrayBuffer(CELLS.length * Int32Array.BYTES_PER_ELEMENT)) {
     this.memory = memory;
-    this.#cells = new Float64Array(memory);
+    this.#cells = new Int32Array(memory);
   }
 
   get(cell: TallyCell): number {
-    return this.#cells[CELLS.indexOf(cell)]!;
-  }
-
-  /** Handler threads may lose each other's counts, by a little; only `count` has to be right. */
-  raise(cell: TallyCell, value: number): void {
-    const index = CELLS.indexOf(cell);
-    this.#cells[index] = Math.max(this.#cells[index]!, value);
+    return Atomics.load(this.#cells, CELLS.indexOf(cell));
   }
 
   add(cell: TallyCell, value: number): void {
-    this.#cells[CELLS.indexOf(cell)]! += value;
+    Atomics.add(this.#cells, CELLS.indexOf(cell), value);
+  }
+
+  /** To that value, if it is larger; returns what was there. */
+  raise(cell: TallyCell, value: number): number {
+    const index = CELLS.indexOf(cell);
+    for (;;) {
+      const before = Atomics.load(this.#cells, index);
+      if (before >= value || Atomics.compareExchange(this.#cells, index, before, value) === before)
+        return before;
+    }
+  }
+
+  seen(kind: 'small' | 'large', count: number, nowMs: number): void {
+    this.add(kind, count);
+    this.raise(`${kind}GapMs`, nowMs - this.raise(`${kind}AtMs`, nowMs));
   }
 }

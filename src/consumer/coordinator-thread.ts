@@ -105,7 +105,8 @@ async function createCoordinator(
   main: Port<CoordinatorToMain, MainToCoordinator>,
   ask: (renew: boolean) => Promise<PlainCredentials>,
 ): Promise<Coordinator> {
-  const credentials = createCredentialsCache(ask, clock, timers);
+  const { limits } = config.fetcher;
+  const credentials = createCredentialsCache(ask, clock, timers, limits.credentialsMs);
   const progress = progressView(memory.progress);
   const hosts = hostSlots(config.threads);
   const scope = { application: config.application, stream: config.address.stream };
@@ -126,8 +127,11 @@ async function createCoordinator(
       credentials: credentials.get,
       maxAttempts: CONTROL_ATTEMPTS,
       maxSockets: CONTROL_SOCKETS,
-      replyTimeoutMs: CONTROL_REPLY_MS,
-      stallTimeoutMs: CONTROL_REPLY_MS,
+      limits: {
+        ...limits,
+        replyMs: Math.min(CONTROL_REPLY_MS, limits.replyMs),
+        stallMs: Math.min(CONTROL_REPLY_MS, limits.stallMs),
+      },
     }),
     credentials,
     store,

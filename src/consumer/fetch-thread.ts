@@ -68,6 +68,7 @@ export async function runFetchThread(task: FetcherTask): Promise<void> {
     credentials: host.credentials,
     maxAttempts: 1,
     maxSockets: MAX_SOCKETS,
+    limits: config.limits,
   });
   const presence = shardPresence(api, clock);
   host.start();

@@ -32,7 +32,15 @@ export function coordinatorConfig(options: ResolvedConsumerOptions): Coordinator
     coordinationIntervalMs: COORDINATION_INTERVAL_MS,
     checkpointIntervalMs: options.checkpointIntervalMs,
     threadHangMs: options.threadHangMs,
-    fetcher: { address, processor, batch, recordLimit, readsPerSecond, idlePollMs },
+    fetcher: {
+      address,
+      processor,
+      batch,
+      recordLimit,
+      readsPerSecond,
+      idlePollMs,
+      limits: options.timeouts,
+    },
   };
 }
 

@@ -3,7 +3,9 @@
 /** The entry file of a kind of thread. */
 export function workerFile(name: 'coordinator' | 'fetcher' | 'handler'): URL {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new URL(`../../workers/${name}.${extension}`, import.meta.url);
+  // The pool loads its entry in a way of its own.
+  const file = name === 'fetcher' ? `fetcher-entry.c${extension}` : `${name}.${extension}`;
+  return new URL(`../../workers/${file}`, import.meta.url);
 }
 
 /**

@@ -1,6 +1,5 @@
 // Credentials for all threads: asked of main, where the user's provider runs, and kept until shortly before they end.
 
-import { callLimits } from '../kinesis/call-limits.ts';
 import { ShardpoolError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { delay, settledWithin, type Timers } from '../platform/timers.ts';
@@ -21,7 +20,7 @@ export function createCredentialsCache(
   ask: (renew: boolean) => Promise<PlainCredentials>,
   clock: Clock,
   timers: Timers,
-  timeoutMs: number = callLimits().credentialsTimeoutMs,
+  timeoutMs: number,
 ): CredentialsCache {
   let cached: PlainCredentials | null = null;
   /** The question that `cached` answers: a late answer to an older one must not bring back what was refused. */

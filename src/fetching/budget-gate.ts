@@ -2,6 +2,7 @@
 //
 // Who cannot have what its page may need goes on with the least amount, but only one read of the thread at a time: so a
 // shard whose handler hangs cannot keep the others from reading, and such reads overdraw by one page per thread.
+// Records are reserved by an estimate as well, until the page is there and has been counted.
 
 import type { BudgetTaker } from '../platform/byte-budget.ts';
 import { budgetUnits } from '../platform/byte-budget.ts';
@@ -10,6 +11,12 @@ import type { Timer, Timers } from '../platform/timers.ts';
 /** A thread that gives back an unused reservation has nobody to tell, so a waiter also looks for itself. */
 const LOOK_AGAIN_MS = 100;
 const LEAST_UNITS = budgetUnits(64 * 1024);
+
+/** What a page may need. */
+export interface Wanted {
+  readonly units: number;
+  readonly records: number;
+}
 
 /** Room for one read. */
 export interface Reservation {
@@ -20,15 +27,15 @@ export interface Reservation {
 
 export interface BudgetGate {
   /** Null when it has to be waited for. */
-  tryReserve(units: number): Reservation | null;
+  tryReserve(wanted: Wanted): Reservation | null;
   /** Null when the signal was aborted first. */
-  reserve(units: number, signal: AbortSignal): Promise<Reservation | null>;
+  reserve(wanted: Wanted, signal: AbortSignal): Promise<Reservation | null>;
   /** Something was released: try again. */
   wake(): void;
 }
 
 interface Waiter {
-  readonly units: number;
+  readonly wanted: Wanted;
   readonly done: (reservation: Reservation) => void;
 }
 
@@ -38,23 +45,26 @@ export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
   /** A read goes on that reserved less than it may need. */
   let shortRead = false;
 
-  const attempt = (wanted: number): Reservation | null => {
-    const units = Math.min(wanted, budget.totalUnits);
+  const attempt = ({ units: wantedUnits, records }: Wanted): Reservation | null => {
+    const units = Math.min(wantedUnits, budget.totalUnits);
     // While a short read goes on, that is what the next one waits for: holding the ticket meanwhile would keep every other
     // thread from reading.
-    if (budget.tryReserve(units, !shortRead)) return { units, done: () => undefined };
-    if (shortRead || units <= LEAST_UNITS || !budget.tryReserve(LEAST_UNITS)) return null;
+    if (budget.tryReserve(units, !shortRead, records)) {
+      return { units, done: () => budget.giveBack(0, records) };
+    }
+    const least = Math.min(units, LEAST_UNITS);
+    if (shortRead || (least === units && records <= 1) || !budget.tryReserve(least)) return null;
     shortRead = true;
     const done = () => {
       shortRead = false;
       wake();
     };
-    return { units: LEAST_UNITS, done };
+    return { units: least, done };
   };
 
   const wake = () => {
     for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-      const reservation = attempt(first.units);
+      const reservation = attempt(first.wanted);
       if (reservation === null) {
         timer ??= timers.setTimeout(again, LOOK_AGAIN_MS);
         return;
@@ -69,8 +79,8 @@ export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
   };
 
   return {
-    tryReserve: (units) => (waiting.length === 0 ? attempt(units) : null),
-    reserve(units, signal) {
+    tryReserve: (wanted) => (waiting.length === 0 ? attempt(wanted) : null),
+    reserve(wanted, signal) {
       if (signal.aborted) return Promise.resolve(null);
       return new Promise((resolve) => {
         const onAbort = () => {
@@ -79,7 +89,7 @@ export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
           resolve(null);
         };
         const waiter: Waiter = {
-          units,
+          wanted,
           done: (reservation) => {
             signal.removeEventListener('abort', onAbort);
             resolve(reservation);

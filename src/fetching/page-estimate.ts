@@ -1,33 +1,83 @@
 // How large the next page of a shard may be: GetRecords has no byte limit to ask with, so room is reserved by this guess.
 
+import { BUDGET_UNIT_BYTES, budgetUnits } from '../platform/byte-budget.ts';
+import type { Wanted } from './budget-gate.ts';
+
 /** The most that one reply brings (AWS). */
 const MAX_PAGE_BYTES = 10 * 2 ** 20;
+const MAX_PAGE_RECORDS = 10_000;
 const MIN_PAGE_BYTES = 64 * 1024;
+const MIN_PAGE_RECORDS = 64;
 /** What producers may write to a shard (AWS): a reader that had caught up cannot find more than arrived since. */
 const WRITE_BYTES_PER_MS = 2 ** 20 / 1000;
+const WRITE_RECORDS_PER_MS = 1;
 const WEIGHT = 0.3;
 /** Pages of a backlog are of like size, but not of the same. */
 const MARGIN = 1.5;
 
-export interface PageEstimate {
-  /** For a read that starts now. */
-  bytes(now: number): number;
-  /** What a read brought. */
-  page(bytes: number, lagMs: number, now: number): void;
+/** What a read brought, and what became of it. */
+export interface TakenPage {
+  /** Of Kinesis. */
+  readonly bytes: number;
+  readonly records: number;
+  /** Of the budget, after deaggregation, inflating and packing. */
+  readonly units: number;
+  readonly userRecords: number;
 }
 
-export function pageEstimate(): PageEstimate {
-  let average: number | null = null;
+export interface PageEstimate {
+  /** For a read that starts now. */
+  wanted(now: number): Wanted;
+  page(taken: TakenPage, lagMs: number, now: number): void;
+}
+
+/** Rises at once and falls slowly. */
+function peak(before: number | null, value: number): number {
+  return before === null ? value : Math.max(value, before + (value - before) * WEIGHT);
+}
+
+export function pageEstimate(recordLimit: number): PageEstimate {
+  let units: number | null = null;
+  let userRecords: number | null = null;
+  /** What a byte and a record of Kinesis cost in the budget, and how many user records a record has. */
+  let unitsPerByte: number | null = null;
+  let unitsPerRecord: number | null = null;
+  let userPerRecord: number | null = null;
   let caughtUpAt: number | null = null;
-  const clamp = (bytes: number) => Math.min(MAX_PAGE_BYTES, Math.max(MIN_PAGE_BYTES, Math.ceil(bytes)));
+
+  const byPages = (): Wanted => ({ units: (units ?? 0) * MARGIN, records: (userRecords ?? 0) * MARGIN });
+
+  const sinceThen = (ms: number): Wanted => {
+    const plain = budgetUnits(ms * WRITE_BYTES_PER_MS);
+    // Small records cost more than their data, compressed ones much more; but both limits hold for the producers.
+    const byBytes = ms * WRITE_BYTES_PER_MS * (unitsPerByte ?? 0);
+    const byRecords = ms * WRITE_RECORDS_PER_MS * (unitsPerRecord ?? 0);
+    return {
+      units: Math.max(plain, Math.min(byBytes, byRecords)),
+      records: Math.min(ms * WRITE_RECORDS_PER_MS, recordLimit) * (userPerRecord ?? 1),
+    };
+  };
+
   return {
-    bytes(now) {
+    wanted(now) {
+      const least = { units: budgetUnits(MIN_PAGE_BYTES), records: MIN_PAGE_RECORDS };
+      const most = budgetUnits(MAX_PAGE_BYTES);
       // Nothing is known yet: many shards that begin with a backlog must not overdraw the budget all at once.
-      if (average === null) return MAX_PAGE_BYTES;
-      return clamp(caughtUpAt === null ? average * MARGIN : (now - caughtUpAt) * WRITE_BYTES_PER_MS);
+      if (units === null) return { units: most, records: Math.min(recordLimit, MAX_PAGE_RECORDS) };
+      const guess = caughtUpAt === null ? byPages() : sinceThen(now - caughtUpAt);
+      return {
+        units: Math.min(most, Math.max(least.units, Math.ceil(guess.units))),
+        records: Math.max(least.records, Math.ceil(guess.records)),
+      };
     },
-    page(bytes, lagMs, now) {
-      average = average === null ? bytes : Math.max(bytes, average + (bytes - average) * WEIGHT);
+    page(taken, lagMs, now) {
+      units = peak(units, taken.units);
+      userRecords = peak(userRecords, taken.userRecords);
+      if (taken.records > 0) {
+        unitsPerByte = peak(unitsPerByte, taken.units / Math.max(BUDGET_UNIT_BYTES, taken.bytes));
+        unitsPerRecord = peak(unitsPerRecord, taken.units / taken.records);
+        userPerRecord = peak(userPerRecord, taken.userRecords / taken.records);
+      }
       caughtUpAt = lagMs === 0 ? now : null;
     },
   };

@@ -3,31 +3,23 @@
 //   starting ──> polling <──> waiting-for-handler / waiting-for-budget / backing-off
 //                   │                                                        │
 //                   └──> ended (end of the shard) <── ended (it is gone) ────┘     any ──> stopped (revoked, drained, failed)
-//
-// Reading goes on at the record of the position itself, which is dropped: that it comes again proves that retention has
-// taken nothing behind it.
 
 import type { Processor } from '../codec/processor.ts';
-import { OUT_OF_SHARD_RANGE } from '../codec/record-marks.ts';
 import type { KinesisApi, Page } from '../kinesis/api.ts';
 import { KinesisError } from '../kinesis/errors.ts';
 import { type EncodedError, encodeError } from '../model/errors.ts';
-import {
-  decodePosition,
-  isBefore,
-  type Position,
-  sequencePosition,
-  TRIM_HORIZON,
-} from '../model/position.ts';
+import { isBefore, type Position, sequencePosition } from '../model/position.ts';
 import type { PageSink } from '../model/page-sink.ts';
 import type { ChildShard, EndReason, ShardLoss, ShardState } from '../model/shard.ts';
 import { backoffDelayMs } from '../platform/backoff.ts';
 import { BUDGET_UNIT_BYTES, budgetUnits } from '../platform/byte-budget.ts';
 import type { Clock } from '../platform/clock.ts';
 import { delay, type Timers } from '../platform/timers.ts';
-import type { BudgetGate, Reservation } from './budget-gate.ts';
-import { type PageEstimate, pageEstimate } from './page-estimate.ts';
+import type { BudgetGate, Reservation, Wanted } from './budget-gate.ts';
+import { deaggregation } from './deaggregation.ts';
+import { type PageEstimate, pageEstimate, type TakenPage } from './page-estimate.ts';
 import type { PollSchedule } from './poll-schedule.ts';
+import { ReadPosition } from './read-position.ts';
 import type { ShardPresence } from './shard-presence.ts';
 
 export interface ReaderStatus {
@@ -97,8 +89,8 @@ const BACKOFF = { minDelayMs: 200, maxDelayMs: 10_000 };
 const QUIET_THROTTLES = 3;
 /** So many failures in a row, and the iterator is made again. */
 const SUSPICIOUS_FAILURES = 3;
-/** A position that GetShardIterator refuses: a clock that runs ahead of AWS, or a stream that was created again. */
-const REFUSALS = 5;
+/** What comes out of a page beyond its reservation goes on in steps of so much, a record of Kinesis at least. */
+const STEP_BYTES = 2 ** 20;
 /** What this reader says about itself is passed on at intervals below this; a loss must be told before what lies behind it. */
 const TELL_MS = 500;
 
@@ -114,19 +106,15 @@ export class ShardReader {
   #readAt: number | null = null;
   #error: EncodedError | null = null;
   #loss: ShardLoss | null = null;
-  /** Everything up to and including this was passed on; iterators are made again from here. */
-  #position: Position;
+  readonly #position: ReadPosition;
   #iterator: string | null = null;
-  /** The record that must come first, because the iterator was made at it; null once it did. */
-  #awaited: Position | null = null;
-  /** Why AWS accepts no iterator at the position, where it does not: then reading goes on at the oldest record. */
-  #refused: KinesisError | null = null;
-  readonly #estimate: PageEstimate = pageEstimate();
+  readonly #estimate: PageEstimate;
   #failures = 0;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
-    this.#position = parts.from;
+    this.#position = new ReadPosition(parts.from);
+    this.#estimate = pageEstimate(parts.recordLimit);
     this.#since = parts.clock.now();
   }
 
@@ -165,30 +153,34 @@ export class ShardReader {
   }
 
   async #step(): Promise<void> {
-    const { sink, schedule, clock, timers } = this.#parts;
+    const { schedule, clock, timers } = this.#parts;
     const { signal } = this.#stopping;
-    if (!sink.hasRoom()) {
-      this.#transition('waiting-for-handler');
-      await sink.whenRoom();
-      if (signal.aborted) return;
-      this.#transition('polling');
-    }
+    await this.#waitForHandler();
+    if (signal.aborted) return;
     const waitMs = schedule.waitMs(clock.monotonic());
     if (waitMs > 0) {
       await delay(timers, waitMs, signal);
       return;
     }
-    const reservation = await this.#reserve(budgetUnits(this.#estimate.bytes(clock.monotonic())));
+    const reservation = await this.#reserve(this.#estimate.wanted(clock.monotonic()));
     if (reservation === null) return;
     await this.#read(reservation);
   }
 
-  async #reserve(units: number): Promise<Reservation | null> {
+  async #waitForHandler(): Promise<void> {
+    const { sink } = this.#parts;
+    if (sink.hasRoom()) return;
+    this.#transition('waiting-for-handler');
+    await sink.whenRoom();
+    if (!this.#stopping.signal.aborted) this.#transition('polling');
+  }
+
+  async #reserve(wanted: Wanted): Promise<Reservation | null> {
     const { gate } = this.#parts;
-    const atOnce = gate.tryReserve(units);
+    const atOnce = gate.tryReserve(wanted);
     if (atOnce !== null) return atOnce;
     this.#transition('waiting-for-budget');
-    const reservation = await gate.reserve(units, this.#stopping.signal);
+    const reservation = await gate.reserve(wanted, this.#stopping.signal);
     if (reservation !== null && !this.#stopping.signal.aborted) this.#transition('polling');
     return reservation;
   }
@@ -214,41 +206,22 @@ export class ShardReader {
     this.#error = null;
     this.#readAt = clock.now();
     try {
-      const loss = signal.aborted ? null : this.#lossBefore(page);
+      const loss = signal.aborted ? null : this.#position.lossBefore(page);
       if (loss !== null) await this.#tell(loss);
     } catch (error) {
       this.#settle(reservation);
       throw error;
     }
     if (signal.aborted) this.#settle(reservation);
-    else this.#take(page, reservation);
+    else await this.#take(page, reservation);
   }
 
   async #makeIterator(): Promise<string> {
     const { api, shardId } = this.#parts;
     const { signal } = this.#stopping;
-    const from = this.#refused === null ? this.#position : TRIM_HORIZON;
-    const iterator = await api.getShardIterator(shardId, from, { signal });
-    this.#awaited = decodePosition(this.#position).type === 'SEQUENCE' ? this.#position : null;
+    const iterator = await api.getShardIterator(shardId, this.#position.iteratorAt, { signal });
+    this.#position.iteratorMade();
     return iterator;
-  }
-
-  /** What is missing between the position and the first record that is there; null when nothing is, or nobody can tell yet. */
-  #lossBefore(page: Page): ShardLoss | null {
-    const awaited = this.#awaited;
-    if (awaited === null) return null;
-    const isEmpty = page.count === 0;
-    // An empty page that is behind only skips a stretch without records.
-    if (isEmpty && page.lagMs > 0 && page.nextIterator !== null) return null;
-    this.#awaited = null;
-    const before = isEmpty ? null : sequencePosition(page.sequenceNumbers[0]!, 0);
-    if (before !== null && !isBefore(awaited, before)) {
-      // There are older records than that of a position which AWS does not accept: it is not one of this shard.
-      if (this.#refused !== null) throw this.#refused;
-      return null;
-    }
-    this.#refused = null;
-    return { kind: 'trimmed', after: this.#position, before };
   }
 
   /** Says so, and gives the word time to get ahead of everything that comes after it. */
@@ -258,29 +231,20 @@ export class ShardReader {
     await delay(this.#parts.timers, TELL_MS, this.#stopping.signal);
   }
 
-  /** The sink knows what of the reservation was used, also when it is closed already. */
-  #settle(reservation: Reservation): number {
-    const units = this.#parts.sink.endPage(reservation.units);
+  /** The sink knows what of the reservation was used, also when it is closed already. All but `heldUnits` of it is given up. */
+  #settle(reservation: Reservation, heldUnits = 0): number {
+    const units = this.#parts.sink.endPage(reservation.units - heldUnits);
     reservation.done();
     return units;
   }
 
-  #take(page: Page, reservation: Reservation): void {
-    const { sink, schedule, clock, events, onWork } = this.#parts;
+  async #take(page: Page, reservation: Reservation): Promise<void> {
+    const { sink, schedule, clock, events } = this.#parts;
     this.#lagMs = page.lagMs;
     sink.beginPage(page.lagMs);
-    onWork.begin();
-    try {
-      this.#deaggregate(page);
-    } catch (error) {
-      this.#settle(reservation);
-      throw error;
-    } finally {
-      onWork.end();
-    }
-    // Small records cost more than their data.
-    const bytes = this.#settle(reservation) * BUDGET_UNIT_BYTES;
-    this.#estimate.page(bytes, page.lagMs, clock.monotonic());
+    const taken = await this.#deaggregate(page, reservation);
+    if (taken === null) return;
+    this.#estimate.page(taken, page.lagMs, clock.monotonic());
     schedule.page(page.count, page.slab.byteLength, page.lagMs, clock.monotonic());
     this.#iterator = page.nextIterator;
     if (page.nextIterator === null) {
@@ -292,48 +256,49 @@ export class ShardReader {
     }
   }
 
-  #deaggregate(page: Page): void {
-    const { processor, sink, onWork, isolate } = this.#parts;
-    const skipUpTo = this.#position;
-    let sequenceNumber = '';
-    let arrivalTime = 0;
-    let lastSub = 0;
-    // Only a reader that started from a position, or had to make its iterator again, can meet what it already has, and
-    // only at the beginning of a page: sequence numbers rise.
-    let skipping = page.count > 0;
-    const userRecords = {
-      add: (
-        data: Uint8Array,
-        key: string,
-        hashKey: string | null,
-        sub: number,
-        aggregated: boolean,
-        marks = 0,
-      ) => {
-        lastSub = sub;
-        if (skipping && !isBefore(skipUpTo, sequencePosition(sequenceNumber, sub))) return;
-        if ((marks & OUT_OF_SHARD_RANGE) !== 0) this.#outOfRange += 1;
-        sink.add(data, key, hashKey, sequenceNumber, sub, arrivalTime, aggregated, marks);
-      },
-    };
-    for (let i = 0; i < page.count; i += 1) {
-      onWork.record();
-      sequenceNumber = page.sequenceNumbers[i]!;
-      arrivalTime = page.arrivalTimes[i]!;
-      skipping &&= !isBefore(skipUpTo, sequencePosition(sequenceNumber, 0));
-      lastSub = 0;
-      processor.split(
-        page.slab.subarray(page.offsets[i], page.offsets[i + 1]),
-        page.partitionKeys[i]!,
-        userRecords,
-        sequenceNumber,
-      );
-      if (isolate) sink.flush();
+  /** Says what became of the page; null when the reader was stopped on the way. */
+  async #deaggregate(page: Page, first: Reservation): Promise<TakenPage | null> {
+    const { sink, onWork } = this.#parts;
+    const parts = { ...this.#parts, onRecord: onWork.record };
+    const pieces = deaggregation(page, this.#position.current, parts);
+    let reservation = first;
+    let units = 0;
+    for (let done = false; !done; ) {
+      const outOfRange = pieces.outOfRange;
+      onWork.begin();
+      try {
+        done = pieces.next(reservation.units * BUDGET_UNIT_BYTES + STEP_BYTES);
+      } catch (error) {
+        this.#settle(reservation);
+        throw error;
+      } finally {
+        onWork.end();
+      }
+      this.#outOfRange += pieces.outOfRange - outOfRange;
+      if (done) break;
+      // The rest of the page is still there.
+      const rest = budgetUnits(pieces.restBytes);
+      units += this.#settle(reservation, rest);
+      const next = await this.#roomForRest(rest);
+      if (next === null) return null;
+      reservation = next;
     }
-    if (page.count > 0) {
-      const last = sequencePosition(sequenceNumber, lastSub);
-      if (isBefore(this.#position, last)) this.#position = last;
-    }
+    units += this.#settle(reservation);
+    if (pieces.last !== null) this.#position.moveTo(pieces.last);
+    return { bytes: page.slab.byteLength, records: page.count, units, userRecords: pieces.userRecords };
+  }
+
+  /** The page turns out larger than what was reserved: the handler gets on with what came out first. Null when stopped. */
+  async #roomForRest(restUnits: number): Promise<Reservation | null> {
+    const { sink } = this.#parts;
+    await this.#waitForHandler();
+    // Held no longer: two readers that each waited for what the other one holds would wait for ever.
+    sink.endPage(restUnits);
+    if (this.#stopping.signal.aborted) return null;
+    const reservation = await this.#reserve({ units: restUnits + budgetUnits(STEP_BYTES), records: 1 });
+    if (reservation === null || !this.#stopping.signal.aborted) return reservation;
+    this.#settle(reservation);
+    return null;
   }
 
   async #failed(error: unknown): Promise<void> {
@@ -362,13 +327,9 @@ export class ShardReader {
     if (!signal.aborted) this.#transition('polling');
   }
 
-  /** True for a refused position that may be accepted later, or that the oldest record can stand for. */
   #isRefusal(error: KinesisError): boolean {
-    if (error.kind !== 'invalid-argument' || this.#iterator !== null || this.#refused !== null) return false;
-    if (this.#failures + 1 < REFUSALS) return true;
-    if (decodePosition(this.#position).type !== 'SEQUENCE') return false;
-    this.#refused = error;
-    return true;
+    if (error.kind !== 'invalid-argument' || this.#iterator !== null) return false;
+    return this.#position.refuse(error, this.#failures + 1);
   }
 
   /** A shard that is gone ends like one that was read to its end, behind everything that was read of it. */
@@ -380,7 +341,7 @@ export class ShardReader {
       throw error;
     });
     if (!gone || signal.aborted) return false;
-    await this.#tell({ kind: 'gone', after: this.#position, before: null });
+    await this.#tell({ kind: 'gone', after: this.#position.current, before: null });
     if (signal.aborted) return true;
     this.#transition('ended');
     events.onEnd([]);

@@ -1,7 +1,7 @@
 // The names and codes by which AWS, the SDK and Node tell their errors apart, and what each one is taken for.
 
 import type { ErrorCode } from '../model/errors.ts';
-import type { KinesisErrorKind } from './errors.ts';
+import type { KinesisErrorKind } from './error-kinds.ts';
 
 /** Names that AWS gives its errors; the SDK puts them into `name`. ResourceNotFoundException needs a look at its message. */
 export const KIND_OF_NAME: Readonly<Record<string, KinesisErrorKind>> = {

@@ -1,6 +1,7 @@
 // Every error that a call to Kinesis can end with, turned into one of a few kinds that a caller can act on.
 
 import { type ErrorCode, ShardpoolError } from '../model/errors.ts';
+import { KINESIS_ERROR_KINDS, type KinesisErrorKind } from './error-kinds.ts';
 import {
   isMisconfiguredTls,
   isNetworkCode,
@@ -10,38 +11,7 @@ import {
   TRANSIENT_MESSAGES,
 } from './error-names.ts';
 
-/** What happened, as far as it decides what to do next; for each kind the code of its error and whether to retry. */
-export const KINESIS_ERROR_KINDS = {
-  /** A limit of Kinesis or of its KMS key: slow down. */
-  throttled: { code: 'ERR_AWS', retryable: true },
-  /** The network, a broken body, or a 5xx of something that is not AWS: the same call may succeed. */
-  transient: { code: 'ERR_CONNECTION', retryable: true },
-  /** AWS itself failed, and says so: the same call may succeed. */
-  'service-error': { code: 'ERR_AWS', retryable: true },
-  /** The KMS key of the stream is in a state that can be ended: go on trying, and be loud. */
-  'key-unusable': { code: 'ERR_AWS', retryable: true },
-  /** Ask for a new iterator. */
-  'expired-iterator': { code: 'ERR_AWS', retryable: true },
-  'stream-missing': { code: 'ERR_STREAM_NOT_FOUND', retryable: false },
-  /** The stream is there, the shard is not: retention has taken it, or it never was. */
-  'shard-missing': { code: 'ERR_AWS', retryable: false },
-  'access-denied': { code: 'ERR_ACCESS_DENIED', retryable: false },
-  /** No credentials could be loaded. */
-  credentials: { code: 'ERR_CREDENTIALS', retryable: false },
-  /** The credentials were too old, and so were the ones loaded in their place. */
-  'credentials-expired': { code: 'ERR_ACCESS_DENIED', retryable: true },
-  /** AWS does not know the keys, nor the ones loaded in their place. */
-  'credentials-refused': { code: 'ERR_ACCESS_DENIED', retryable: false },
-  'invalid-argument': { code: 'ERR_AWS', retryable: false },
-  /** The stream is being created, changed or deleted; from CreateStream: it exists already. */
-  'not-active': { code: 'ERR_STREAM_NOT_ACTIVE', retryable: true },
-  /** The caller's signal, or `close()`. */
-  aborted: { code: 'ERR_STOPPED', retryable: false },
-  /** Everything else: retrying does not mend it, and it must be reported. */
-  fatal: { code: 'ERR_AWS', retryable: false },
-} as const satisfies Record<string, { code: ErrorCode; retryable: boolean }>;
-
-export type KinesisErrorKind = keyof typeof KINESIS_ERROR_KINDS;
+export { KINESIS_ERROR_KINDS, type KinesisErrorKind };
 
 /** What every call of the Kinesis API rejects with. */
 export class KinesisError extends ShardpoolError {
@@ -124,10 +94,15 @@ function describe({ name, message, code, status, cause }: Inspected): string {
   return label === '' || text.includes(label) ? text : `${label}: ${text}`;
 }
 
+const SIGNATURE_ERRORS =
+  /^(InvalidSignatureException|SignatureDoesNotMatch|RequestExpired|RequestTimeTooSkewed)$/;
+
 function kindOf(seen: Inspected): KinesisErrorKind {
   const { name, message, code, status } = seen;
-  // The SDK has just set its clock by the Date header of this very reply, so the next call is signed right.
-  if (seen.clockSkewCorrected || /^Signature (expired|not yet current)/.test(message)) return 'service-error';
+  // The SDK has just set its clock by the Date header of this very reply, so the next call is signed right. It says so with every
+  // error while the clocks differ: only one about the signature has come of it.
+  const isSkewed = seen.clockSkewCorrected && SIGNATURE_ERRORS.test(name);
+  if (isSkewed || /^Signature (expired|not yet current)/.test(message)) return 'service-error';
   if (name === 'ResourceNotFoundException') return isAboutShard(message) ? 'shard-missing' : 'stream-missing';
   if (name === 'UnrecognizedClientException' && /\bexpired\b/.test(message)) return 'credentials-expired';
   // Before the names: the SDK calls every connection that ended a TimeoutError.

@@ -8,9 +8,9 @@ import type {
   MiddlewareStack,
 } from '@aws-sdk/types';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { CallLimits } from '../model/call-limits.ts';
 import type { ResolvedAddress } from './addressing.ts';
 import type { Credentials } from './api.ts';
-import type { CallLimits } from './call-limits.ts';
 import type { KeepAliveAgents } from './keep-alive-agents.ts';
 
 export interface ClientSettings {
@@ -46,10 +46,10 @@ export function createSdkClient({
         requestHandler: new NodeHttpHandler({
           httpAgent: agents.http,
           httpsAgent: agents.https,
-          connectionTimeout: limits.connectTimeoutMs,
-          requestTimeout: limits.replyTimeoutMs,
+          connectionTimeout: limits.connectMs,
+          requestTimeout: limits.replyMs,
           throwOnRequestTimeout: true,
-          socketTimeout: limits.stallTimeoutMs,
+          socketTimeout: limits.stallMs,
           logger: silent,
         }),
       }),

@@ -13,13 +13,13 @@ import {
   type Shard as SdkShard,
   type ShardFilter as SdkShardFilter,
 } from '@aws-sdk/client-kinesis';
+import type { CallLimits } from '../model/call-limits.ts';
 import { decodePosition, type Position } from '../model/position.ts';
 import type { Shard } from '../model/shard.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { systemTimers, type Timers } from '../platform/timers.ts';
 import { resolveAddress } from './addressing.ts';
 import type { CredentialsSource, KinesisApi, Page, PutOutcome, ShardFilter, StreamAddress } from './api.ts';
-import { callLimits } from './call-limits.ts';
 import { createCallSlots } from './call-slots.ts';
 import { createCaller } from './caller.ts';
 import { createCredentialCache } from './credential-cache.ts';
@@ -37,11 +37,7 @@ export interface KinesisApiOptions {
   readonly maxAttempts: number;
   /** Calls that go on at once, each on a connection of its own; the others wait for their turn. */
   readonly maxSockets: number;
-  /** Those of {@link CallLimits}, with its defaults. */
-  readonly connectTimeoutMs?: number;
-  readonly replyTimeoutMs?: number;
-  readonly stallTimeoutMs?: number;
-  readonly callTimeoutMs?: number;
+  readonly limits: CallLimits;
   readonly clock?: Pick<Clock, 'now'>;
   readonly timers?: Timers;
   readonly resolver?: Resolver;
@@ -54,15 +50,14 @@ export interface KinesisApiOptions {
 export function createKinesisApi(options: KinesisApiOptions): KinesisApi {
   const address = resolveAddress(options.address);
   const { clock = systemClock, timers = systemTimers, maxAttempts, maxSockets } = options;
-  const { connectTimeoutMs, replyTimeoutMs, stallTimeoutMs, callTimeoutMs } = options;
-  const limits = callLimits({ connectTimeoutMs, replyTimeoutMs, stallTimeoutMs, callTimeoutMs });
+  const { limits } = options;
   const credentials = createCredentialCache(options.credentials, () => clock.now());
   const agents = keepAliveAgents({ maxSockets, lookup: lastGoodLookup(timers, options.resolver) });
   const caller = createCaller({
     streamName: address.name,
     credentials,
     slots: createCallSlots(maxSockets),
-    callTimeoutMs: limits.callTimeoutMs,
+    callTimeoutMs: limits.callMs,
     timers,
     onTimeout: agents.dropIdle,
   });

@@ -3,31 +3,63 @@
 import { ShardpoolError } from './errors.ts';
 
 /** "Expected `threads` to be an integer from 1 to 256, got `0`". */
-export function invalid(name: string, expected: string, got: unknown): ShardpoolError {
+export function invalid(name: string, expected: string, got: unknown, hint = ''): ShardpoolError {
   return new ShardpoolError(
     'ERR_INVALID_OPTION',
-    `Expected \`${name}\` to be ${expected}, got \`${show(got)}\``,
+    `Expected \`${name}\` to be ${expected}, got \`${show(got)}\`${hint}`,
   );
 }
 
-function show(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value !== 'object' || value === null) return String(value);
-  if (value instanceof Date) return String(value.getTime());
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return Object.prototype.toString.call(value);
+const LONGEST_SHOWN = 100;
+
+/** What came, in one line and never at length. */
+export function show(value: unknown): string {
+  const text = plainly(value).replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}...`;
+}
+
+function plainly(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `'${value}'`;
+    case 'bigint':
+      return `${value}n`;
+    case 'function':
+      return isClass(value) ? `the class ${value.name}`.trimEnd() : 'a function';
+    case 'object':
+      return value === null ? 'null' : objectPlainly(value);
+    default:
+      return String(value);
   }
 }
 
+function objectPlainly(value: object): string {
+  if (value instanceof Date) {
+    return Number.isNaN(value.getTime()) ? 'an invalid Date' : `the Date ${value.toISOString()}`;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const { constructor } = value;
+  if (prototype !== null && prototype !== Object.prototype && !Array.isArray(value)) {
+    return `an instance of ${typeof constructor === 'function' ? constructor.name : 'a class'}`;
+  }
+  try {
+    return (JSON.stringify(value) as string | undefined) ?? 'an object';
+  } catch {
+    return Array.isArray(value) ? 'an array' : 'an object';
+  }
+}
+
+/** Calling it without `new` throws. */
+export function isClass(value: unknown): value is new (...args: never) => object {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
 /** With Infinity as `max`, Infinity itself fits too. */
-export function integer(name: string, value: unknown, min: number, max: number): number {
+export function integer(name: string, value: unknown, min: number, max: number, or = ''): number {
   const whole = Number.isInteger(value) || value === Infinity;
   if (typeof value === 'number' && whole && value >= min && value <= max) return value;
   const range = max >= Number.MAX_SAFE_INTEGER ? `from ${min} up` : `from ${min} to ${max}`;
-  throw invalid(name, `an integer ${range}${max === Infinity ? ', or Infinity' : ''}`, value);
+  throw invalid(name, `${or}an integer ${range}${max === Infinity ? ', or Infinity' : ''}`, value);
 }
 
 export function number(name: string, value: unknown, min: number, max: number): number {
@@ -65,6 +97,52 @@ export function object(
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid(name, 'an object', value);
   const stray = Object.keys(value).find((key) => !keys.includes(key));
-  if (stray !== undefined) throw invalid(name, `an object with the keys ${keys.join(', ')}`, stray);
+  if (stray !== undefined)
+    throw invalid(name, `an object with the keys ${keys.join(', ')}`, stray, didYouMean(stray, keys, '; '));
   return value as Readonly<Record<string, unknown>>;
+}
+
+/** "; did you mean `threads`?", or nothing where no name is near. */
+export function didYouMean(given: string, names: readonly string[], before: string): string {
+  const name = nearest(given, names);
+  return name === null ? '' : `${before}did you mean \`${name}\`?`;
+}
+
+/** Shorter names are found in too many others. */
+const SHORTEST_STEM = 5;
+
+/** The name that was probably meant: but for a few letters, for how it is written, or for what is put before or after it. */
+export function nearest(given: string, names: readonly string[]): string | null {
+  const bare = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
+  const typed = bare(given);
+  let best: string | null = null;
+  let fewest = Math.max(1, Math.floor(typed.length / 4)) + 1;
+  for (const name of names) {
+    const edits = editsBetween(typed, bare(name));
+    if (edits < fewest) [best, fewest] = [name, edits];
+  }
+  if (best !== null) return best;
+  const stems = names.filter((name) => {
+    const [short, long] = [typed, bare(name)].toSorted((a, b) => a.length - b.length) as [string, string];
+    return short.length >= SHORTEST_STEM && (long.startsWith(short) || long.endsWith(short));
+  });
+  return stems.toSorted((a, b) => b.length - a.length)[0] ?? null;
+}
+
+/** Letters to add, to leave out, to change, or to swap with the next one. */
+function editsBetween(a: string, b: string): number {
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const change = last[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      let edits = Math.min(last[j]! + 1, row[j - 1]! + 1, change);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) edits = Math.min(edits, before[j - 2]! + 1);
+      row.push(edits);
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length]!;
 }

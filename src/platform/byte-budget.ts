@@ -16,7 +16,8 @@ const TOTAL = 1;
 const TICKET = 2;
 const RECORDS_FREE = 3;
 const THREADS = 4;
-const HEADER = 5;
+const RECORDS_TOTAL = 5;
+const HEADER = 6;
 // Per fetch thread, over its whole life, modulo 2^32: what it took and what of that it sent.
 const STARVING = 0;
 const TAKEN = 1;
@@ -45,6 +46,7 @@ export function createBudgetMemory(
   cells[FREE] = budgetUnits(bytes);
   cells[TOTAL] = budgetUnits(bytes);
   cells[RECORDS_FREE] = Math.min(records, 2 ** 31 - 1);
+  cells[RECORDS_TOTAL] = cells[RECORDS_FREE];
   return memory;
 }
 
@@ -52,10 +54,11 @@ export function createBudgetMemory(
 export interface BudgetTaker {
   readonly totalUnits: number;
   /**
-   * Takes `units` if they are free, or if the whole budget is: what is larger than the budget passes alone. Without success it
-   * claims the ticket, unless told that something else is waited for than room.
+   * Takes `units` if they are free, or if the whole budget is: what is larger than the budget passes alone. The same with
+   * `records`, of which one has to be free where none are named. Without success it claims the ticket, unless told that something
+   * else is waited for than room.
    */
-  tryReserve(units: number, claimTicket?: boolean): boolean;
+  tryReserve(units: number, claimTicket?: boolean, records?: number): boolean;
   /** Corrects a reservation to what was really needed; more than reserved overdraws, by one page at most. */
   settle(reserved: number, units: number, records: number): void;
   /** Gives back what will never be sent. */
@@ -71,16 +74,20 @@ export function budgetTaker(memory: SharedArrayBuffer, thread: number): BudgetTa
   const base = threadBase(thread);
   const mine = thread + 1;
 
-  const attempt = (units: number): boolean => {
+  const attempt = (units: number, records: number): boolean => {
+    const needed = Math.min(Math.max(1, records), Atomics.load(cells, RECORDS_TOTAL));
     for (;;) {
       const ticket = Atomics.load(cells, TICKET);
       if (ticket !== NO_TICKET && ticket !== mine) return false;
       const free = Atomics.load(cells, FREE);
       const fits = free >= units || free >= Atomics.load(cells, TOTAL);
-      if (!fits || Atomics.load(cells, RECORDS_FREE) <= 0) return false;
+      if (!fits || Atomics.load(cells, RECORDS_FREE) < needed) return false;
       if (Atomics.compareExchange(cells, FREE, free, free - units) === free) break;
     }
     Atomics.add(cells, base + TAKEN, units);
+    // Two threads that look at the same moment may both pass: the records are overdrawn by one reservation of a thread then.
+    Atomics.sub(cells, RECORDS_FREE, records);
+    Atomics.add(cells, base + TAKEN_RECORDS, records);
     Atomics.store(cells, base + STARVING, 0);
     Atomics.compareExchange(cells, TICKET, mine, NO_TICKET);
     return true;
@@ -95,12 +102,12 @@ export function budgetTaker(memory: SharedArrayBuffer, thread: number): BudgetTa
 
   return {
     totalUnits: Atomics.load(cells, TOTAL),
-    tryReserve(units, claimTicket = true) {
-      if (attempt(units)) return true;
+    tryReserve(units, claimTicket = true, records = 0) {
+      if (attempt(units, records)) return true;
       // Once more after the flag is up: a release in between has not seen the flag and would wake nobody.
       Atomics.store(cells, base + STARVING, 1);
       if (claimTicket) Atomics.compareExchange(cells, TICKET, NO_TICKET, mine);
-      return attempt(units);
+      return attempt(units, records);
     },
     settle: (reserved, units, records) => change(units - reserved, records),
     giveBack: (units, records) => change(-units, -records),

@@ -52,6 +52,7 @@ export class AssignmentsWorld {
         this.endsOfIsolation += 1;
       },
       readyReceivers: () => this.receivers,
+      rangeOf: () => null,
       hasInHand: (host, shard) => this.inHand.has(`${host}:${shard}`),
       toHost: (host, message) => {
         this.toHosts.push({ host, message });

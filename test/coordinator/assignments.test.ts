@@ -25,6 +25,7 @@ describe('assignments', () => {
       generation: 1,
       from: at(3),
       receiver: 0,
+      range: null,
       isolate: false,
     });
     expect(world.announced).to.deep.equal([{ shardId: 'a', epoch: 1, host: 0 }]);

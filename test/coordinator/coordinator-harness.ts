@@ -23,6 +23,8 @@ import { createFakePort, type FakePort } from '../fakes/ports.ts';
 export type Assign = Extract<CoordinatorToFetcher, { type: 'assign' }>;
 type Hooks = Parameters<CoordinatorParts['createPool']>[0];
 
+let nonces = 0;
+
 export const shardOf = (shardId: string, parentShardId: string | null = null, open = true): Shard => ({
   shardId,
   parentShardId,
@@ -81,7 +83,7 @@ export class CoordinatorHarness {
       clock: systemClock,
       timers: systemTimers,
       random: Math.random,
-      nonce: () => 'n',
+      nonce: () => `n${(nonces += 1)}`,
       fence: fenceOn(new SharedArrayBuffer(FENCE_BYTES), systemClock.monotonic),
       host: { name: 'h', pid: 1 },
       api: api as KinesisApi,
@@ -135,15 +137,18 @@ export class CoordinatorHarness {
   }
 
   #pool(hooks: Pick<FetchPoolParts, keyof Hooks>): FetchPool {
-    const harness = this;
+    const hosts = () => this.hosts;
     this.hooks = hooks;
     return {
       start: async () => undefined,
       get all() {
-        return harness.hosts;
+        return hosts();
       },
       get ready() {
-        return harness.hosts;
+        return hosts();
+      },
+      get running() {
+        return hosts();
       },
       isolation: () => null,
       endIsolation: () => undefined,

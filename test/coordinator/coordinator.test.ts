@@ -13,8 +13,12 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('coordinator', () => {
   let world: CoordinatorHarness;
+  /** One that came before. */
+  let earlier: CoordinatorHarness | null = null;
   afterEach(async () => {
     await world.stop();
+    await earlier?.stop();
+    earlier = null;
     expect(world.fatals).to.deep.equal([]);
   });
 
@@ -95,7 +99,7 @@ describe('coordinator', () => {
     taker.sent(0, 50, 5);
     world.links[0]!.far.closeFromAfar();
     const next = createFakePort<never, never>();
-    world.coordinator.join(0, next.port as never);
+    world.coordinator.join(0, next.port);
     expect(world.assigned).to.have.length(1);
     expect(world.budget.freeBytes()).to.be.below(world.budget.totalBytes());
     world.hooks.onMessage(0, { type: 'receiverGone', receiver: 0 });
@@ -136,9 +140,8 @@ describe('coordinator', () => {
   it('ends the session of the one before, whose shards are free by that, before it begins its own', async () => {
     const store = createMemoryLeaseStore();
     const order: string[] = [];
-    const before = new CoordinatorHarness({ store });
-    await before.start();
-    const [session] = before.sessions;
+    earlier = await new CoordinatorHarness({ store }).start();
+    const [session] = earlier.sessions;
     world = new CoordinatorHarness({
       predecessor: session!,
       store: {
@@ -156,7 +159,6 @@ describe('coordinator', () => {
     await world.start();
     expect(order).to.deep.equal([`end ${session}`, `create ${world.sessions[0]}`]);
     expect(world.assigned[0]).to.include({ shardId: 'a', token: 2 });
-    await before.stop().catch(() => undefined);
   });
 
   it('goes on without having ended that session, when the store refuses for a while', async () => {

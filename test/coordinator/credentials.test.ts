@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import { createCredentialsCache } from '../../src/coordinator/credentials.ts';
+import { CALL_LIMITS } from '../../src/model/call-limits.ts';
 import { type Deferred, deferred } from '../../src/platform/deferred.ts';
 import type { PlainCredentials } from '../../src/protocol.ts';
 import { createVirtualTime } from '../fakes/virtual-time.ts';
@@ -19,6 +20,7 @@ function setUp() {
     },
     time.clock,
     time.timers,
+    CALL_LIMITS.credentialsMs,
   );
   /** Keys that hold for so long from now on. */
   const keys = (name: string, lifetimeMs = 60 * MINUTE_MS): PlainCredentials => ({

@@ -65,6 +65,7 @@ describe('shard watch', () => {
         lagMs: 0,
         reads: 1,
         throttled: 0,
+        outOfRange: 0,
         readAt: 1,
         error: null,
         loss: null,

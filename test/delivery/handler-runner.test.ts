@@ -47,7 +47,7 @@ describe('handler runner', () => {
       return 'done';
     });
     await time.settled(run);
-    expect('error' in events[0]! && events[0].error.message).to.equal('just a string');
+    expect('error' in events[0]! && events[0].error?.message).to.equal('just a string');
   });
 
   it('does not call when it is aborted before', async () => {

@@ -147,8 +147,7 @@ describe('receiver, a later reader brings records again', () => {
           harness.lastCall?.end.resolve();
           await harness.settle();
           acked =
-            Number(harness.handled.at(-1) ?? 0) -
-            (harness.inHand.length > 0 ? harness.lastCall.numbers.length : 0);
+            (harness.handled.at(-1) ?? 0) - (harness.inHand.length > 0 ? harness.lastCall.numbers.length : 0);
         }
       }
       await handleAll(harness);

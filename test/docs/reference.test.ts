@@ -1,6 +1,6 @@
 // The tables of the docs against the code, in both directions: nothing is missing, and nothing is listed that does not exist.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { CONSUMER_EVENTS } from '../../src/consumer/events.ts';
 import { Consumer } from '../../src/consumer.ts';
@@ -47,7 +47,7 @@ describe('the reference of consumer options', () => {
     expect(new Set(rows.map(({ path }) => path)).size).to.equal(rows.length);
   });
 
-  for (const section of ['batch', 'onFailure'] as const) {
+  for (const section of ['batch', 'onFailure', 'timeouts'] as const) {
     it(`lists every field of ${section}, and no other`, () => {
       const fields = rows
         .filter(({ path }) => path.startsWith(`${section}.`))
@@ -287,6 +287,32 @@ describe('the tables of fields', function () {
   }
 
   it('are checked, all of them', () => expect(problems).to.deep.equal([]));
+});
+
+describe('the promises', () => {
+  const { rows } = tableUnder(architecture, 'Promises and their tests');
+
+  /** Texts of the titles of a test file; what a template puts in stands as it is written. */
+  const titlesOf = (file: string): string[] =>
+    Array.from(
+      readFileSync(`${ROOT}${file}`, 'utf8').matchAll(/^\s*(?:it|describe)\(\s*(['"`])(.*?)\1,/gms),
+      ([, , title]) => title!,
+    );
+
+  it('of the README are those of the table', () => {
+    const [, section] = /^## What is promised\n(.*?)^## /ms.exec(readPage('README.md').source)!;
+    const promised = Array.from(section!.matchAll(/^- \*\*(.+?)\.\*\*/gm), ([, name]) => name!);
+    expect([...new Set(rows.map((row) => row.get('promise')!))]).to.deep.equal(promised);
+  });
+
+  for (const row of rows) {
+    const file = spansOf(row.get('test')!)[0]!;
+    const words = /^"(.+)"$/.exec(row.get('title')!)?.[1] ?? '';
+    it(`are tested: ${file}, "${words}"`, () => {
+      expect(words).not.to.equal('');
+      expect(titlesOf(file).filter((title) => title.includes(words))).not.to.be.empty;
+    });
+  }
 });
 
 describe('the architecture', () => {

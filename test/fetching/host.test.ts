@@ -89,6 +89,7 @@ describe('fetch host', () => {
           time.clock,
         ),
         processor: {
+          hasInnerKeys: false,
           split(data, key, sink) {
             splits.push([...inHand]);
             sink.add(data, key, null, 0, false);
@@ -116,6 +117,7 @@ describe('fetch host', () => {
       from: TRIM_HORIZON,
       receiver: 2,
       isolate: false,
+      range: null,
     });
     await time.advance(0);
   };

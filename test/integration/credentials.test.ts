@@ -14,11 +14,16 @@ type Provider = Extract<NonNullable<ConsumerOptions['credentials']>, (...args: n
 const KEYS = keysOf(40);
 const WITHIN_MS = 15_000;
 const REFUSED = 'refused';
-const LIMITS_VARIABLE = 'SHARDPOOL_CALL_LIMITS';
 const CREDENTIALS_TIMEOUT_MS = 400;
 const HOUR_MS = 3_600_000;
 const STREAM = 'orders';
-const OPTIONS = { stream: STREAM, threads: 2, idlePollMs: 200, shardRefreshIntervalMs: 60_000 } as const;
+const OPTIONS = {
+  stream: STREAM,
+  threads: 2,
+  idlePollMs: 200,
+  shardRefreshIntervalMs: 60_000,
+  timeouts: { credentialsMs: CREDENTIALS_TIMEOUT_MS },
+} as const;
 
 const identity = (accessKeyId: string, lifetimeMs = HOUR_MS) => ({
   accessKeyId,
@@ -39,17 +44,13 @@ describe('credentials of a running consumer', function () {
   this.timeout(60_000);
   let server: SimulatedServer;
   let proxy: FaultProxy;
-  const limitsBefore = process.env[LIMITS_VARIABLE];
 
   beforeEach(async () => {
-    process.env[LIMITS_VARIABLE] = JSON.stringify({ credentialsTimeoutMs: CREDENTIALS_TIMEOUT_MS });
     server = await simulatedServer({ refuseAccessKeys: [REFUSED] });
     await server.createStream(STREAM, 2);
     proxy = await startFaultProxy(server.endpoint);
   });
   afterEach(async () => {
-    if (limitsBefore === undefined) delete process.env[LIMITS_VARIABLE];
-    else process.env[LIMITS_VARIABLE] = limitsBefore;
     await proxy[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
   });

@@ -21,15 +21,15 @@ const SHARD_0 = 'shardId-000000000000';
 const WINDOW_MS = 400;
 const WITHIN_MS = 15_000;
 /** Instead of 3 to 60 s, so that a call which gets no answer ends while the test watches. */
-const LIMITS = { connectTimeoutMs: 250, replyTimeoutMs: 300, stallTimeoutMs: 300, callTimeoutMs: 800 };
+const TIMEOUTS = { connectMs: 250, replyMs: 300, stallMs: 300, callMs: 800 };
 const OPTIONS = {
   threads: 1,
+  timeouts: TIMEOUTS,
   recordLimit: 50,
   batch: { maxRecords: 20 },
   idlePollMs: 200,
   shardRefreshIntervalMs: 200,
 } as const;
-const LIMITS_VARIABLE = 'SHARDPOOL_CALL_LIMITS';
 /** Runs that go on at the same time: most of each is waiting. */
 const AT_ONCE = 3;
 
@@ -59,10 +59,8 @@ describe('network faults', function () {
   let server: SimulatedServer;
   const summary: string[] = [];
   const outcomes = new Map<ReplyFault | ConnectionFault, Promise<readonly Recovery[]>>();
-  const before_ = process.env[LIMITS_VARIABLE];
 
   before(async () => {
-    process.env[LIMITS_VARIABLE] = JSON.stringify(LIMITS);
     server = await simulatedServer();
     const turns = Array.from({ length: AT_ONCE }, () => Promise.resolve<unknown>(null));
     for (const [i, fault] of [...REPLY_FAULTS, ...CONNECTION_FAULTS].entries()) {
@@ -75,8 +73,6 @@ describe('network faults', function () {
   });
   after(async () => {
     await Promise.allSettled(outcomes.values());
-    if (before_ === undefined) delete process.env[LIMITS_VARIABLE];
-    else process.env[LIMITS_VARIABLE] = before_;
     await server[Symbol.asyncDispose]();
     process.stdout.write(
       `    ms from the end of the fault until everything was delivered\n${summary.join('')}`,

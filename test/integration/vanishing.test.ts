@@ -122,7 +122,8 @@ describe('vanishing', function () {
   });
 
   it('a stream that is deleted while it is read: an error at the caller, after looks that confirm it', async () => {
-    using runs = await runsOn(2);
+    // No listing would come for a long time if the readers did not ask for one.
+    using runs = await runsOn(2, { shardRefreshIntervalMs: 600_000 });
     await runs.write(KEYS, 2);
     await using run = runs.start();
     await runs.untilComplete(run, WITHIN_MS);
@@ -169,7 +170,7 @@ describe('vanishing', function () {
     }
 
     it('while it is read: the consumer goes over to the new one by itself', async () => {
-      using runs = await runsOn(2);
+      using runs = await runsOn(2, { shardRefreshIntervalMs: 600_000 });
       await runs.write(KEYS, 2);
       await using run = runs.start({}, () => undefined);
       await runs.untilComplete(run, WITHIN_MS);

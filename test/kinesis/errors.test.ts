@@ -30,7 +30,9 @@ const all = (
 const names = (...list: string[]) => list.map((name) => [name, aws(name)] as const);
 const codes = (...list: string[]) => list.map((code) => [code, node(code)] as const);
 const skewed = aws('InvalidSignatureException', 'does not match');
-Object.assign((skewed as unknown as { $metadata: object }).$metadata, { clockSkewCorrected: true });
+const expiredWhileSkewed = aws('ExpiredIteratorException');
+for (const error of [skewed, expiredWhileSkewed])
+  Object.assign((error as unknown as { $metadata: object }).$metadata, { clockSkewCorrected: true });
 
 /** Every exception that AWS documents for the operations that are called, and what the network and the SDK add. */
 const table: Row[] = [
@@ -46,7 +48,10 @@ const table: Row[] = [
     ),
     ['HTTP 429 of something between', aws('Unknown', '', 429)],
   ]),
-  ...all('expired-iterator', 'ERR_AWS', true, names('ExpiredIteratorException')),
+  ...all('expired-iterator', 'ERR_AWS', true, [
+    ...names('ExpiredIteratorException'),
+    ['ExpiredIteratorException while the clocks differ', expiredWhileSkewed],
+  ]),
   ...all('not-active', 'ERR_STREAM_NOT_ACTIVE', true, names('ResourceInUseException')),
   ...all('stream-missing', 'ERR_STREAM_NOT_FOUND', false, [
     [

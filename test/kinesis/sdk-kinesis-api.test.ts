@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
+import { CALL_LIMITS } from '../../src/model/call-limits.ts';
 import type { Credentials, KinesisApi } from '../../src/kinesis/api.ts';
 import { KinesisError } from '../../src/kinesis/errors.ts';
 import { createKinesisApi, type KinesisApiOptions } from '../../src/kinesis/sdk-kinesis-api.ts';
@@ -46,6 +47,7 @@ describe('kinesis/sdk-kinesis-api', () => {
       credentials: async () => KEYS,
       maxAttempts: 1,
       maxSockets: 4,
+      limits: CALL_LIMITS,
       ...rest,
     });
     opened.push(api);
@@ -128,7 +130,7 @@ describe('kinesis/sdk-kinesis-api', () => {
         response.writeHead(200, { 'content-length': '1000' });
         response.write('{"Records":[');
       };
-      const api = await open(stalls, { stallTimeoutMs: 80, replyTimeoutMs: 150 });
+      const api = await open(stalls, { limits: { ...CALL_LIMITS, stallMs: 80, replyMs: 150 } });
       const before = performance.now();
       expect(await failure(api.getRecords('stalled', 1))).to.include({ kind: 'transient' });
       expect(await failure(api.getRecords('silent', 1))).to.include({ kind: 'transient' });
@@ -136,7 +138,7 @@ describe('kinesis/sdk-kinesis-api', () => {
     });
 
     it('ends the wait for a reply with an error, where the SDK by default writes a log line and waits on', async () => {
-      const api = await open(() => {}, { stallTimeoutMs: 10_000, replyTimeoutMs: 100 });
+      const api = await open(() => {}, { limits: { ...CALL_LIMITS, replyMs: 100 } });
       const error = await failure(api.getRecords('silent', 1));
       expect(error.kind).to.equal('transient');
       expect(error.message).to.include('requestTimeout');
@@ -151,7 +153,7 @@ describe('kinesis/sdk-kinesis-api', () => {
           response.writeHead(200, { 'content-length': '1000' });
           response.write('{');
         },
-        { stallTimeoutMs: 80 },
+        { limits: { ...CALL_LIMITS, stallMs: 80 } },
       );
       await failure(api.getRecords('it', 1));
       expect((await api.getRecords('it', 1)).nextIterator).to.equal('next');
@@ -305,6 +307,7 @@ describe('kinesis/sdk-kinesis-api', () => {
           credentials: async () => KEYS,
           maxAttempts: 1,
           maxSockets: 1,
+          limits: CALL_LIMITS,
         });
         opened.push(api);
         expect(await failure(api.getRecords('it', 1))).to.include({
@@ -407,6 +410,7 @@ describe('kinesis/sdk-kinesis-api', () => {
         credentials: async () => KEYS,
         maxAttempts: 1,
         maxSockets: 1,
+        limits: CALL_LIMITS,
       });
       opened.push(api);
       return api;

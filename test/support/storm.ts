@@ -74,14 +74,15 @@ export class Storm implements Disposable {
     return run;
   }
 
-  /** The next consumer, in a process of its own with the handler of that program. */
-  startProgram(): KillableProgram {
+  /** The next consumer, in a process of its own, where each batch takes `delayMs`. */
+  startProgram(delayMs: number): KillableProgram {
     const { checkpointer } = this.journal;
     const input = {
       ...addressOf(this.server),
       checkpointer,
       ...this.#parts.options,
       stream: this.stream,
+      delayMs,
     };
     return new KillableProgram('storm-run', input, (line) => {
       const batch = line as HandledBatch & { rows: readonly DeliveredRow[] };
@@ -164,21 +165,23 @@ export class Storm implements Disposable {
   /** After the last stop: what the handlers reported has all arrived, and no child came before its ancestors. */
   async expectOrder(): Promise<void> {
     await until('the last reports have come', STEP_WITHIN_MS, () => {
-      return this.reports.of('teardown').length >= this.reports.of('setup').length - this.deaths('handler');
+      return this.reports.of('teardown').length >= this.reports.of('setup').length - this.handlerDeaths;
     });
     expectAncestorsFirst([...this.#handled, ...this.reports.of('batch')], await this.shards());
     this.journal.expectTakesAfterParents();
   }
 
-  deaths(kind: 'fetch' | 'handler'): number {
-    return this.runs.flatMap((run) => run.of('thread:died')).filter((death) => death.kind === kind).length;
+  /** As the handlers said themselves: of a death during a stop there is no event. */
+  get handlerDeaths(): number {
+    return this.reports.of('note').filter(({ text }) => text === 'dies').length;
   }
 
   async figures(): Promise<string> {
     const { written, delivered, distinct } = this.audit;
     const { calls, faults } = await faultsMet(this.server.simulator, this.stream);
     const shards = (await this.shards()).length;
-    const deaths = this.deaths('fetch') + this.deaths('handler');
+    const told = this.runs.flatMap((run) => run.of('thread:died'));
+    const deaths = this.handlerDeaths + told.filter(({ kind }) => kind === 'fetch').length;
     const seconds = ((performance.now() - this.#startedAt) / 1000).toFixed(1);
     return `${written} records, ${delivered - distinct} repeated, ${shards} shards, ${faults} faults in ${calls} calls, ${deaths} deaths, ${seconds} s`;
   }

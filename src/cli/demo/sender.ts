@@ -2,6 +2,7 @@
 
 import { loadCredentials } from '../../kinesis/credentials.ts';
 import { createKinesisApi } from '../../kinesis/sdk-kinesis-api.ts';
+import { CALL_LIMITS } from '../../model/call-limits.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { systemTimers } from '../../platform/timers.ts';
 import { createRecordWriter, type RecordWriterStats } from '../../sending/record-writer.ts';
@@ -26,6 +27,7 @@ export function openSender(simulator: Simulator, signal: AbortSignal): Sender {
     maxAttempts: ATTEMPTS,
     // The requests, and the listing of the shards.
     maxSockets: REQUESTS_AT_ONCE + 1,
+    limits: CALL_LIMITS,
   });
   const writer = createRecordWriter({
     api,

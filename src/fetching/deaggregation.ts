@@ -1,0 +1,93 @@
+// Takes the records of a page apart into user records, in steps: what they inflate to may be far more than was reserved.
+
+import type { Processor } from '../codec/processor.ts';
+import { OUT_OF_SHARD_RANGE } from '../codec/record-marks.ts';
+import type { Page } from '../kinesis/api.ts';
+import { isBefore, type Position, sequencePosition } from '../model/position.ts';
+import type { PageSink } from '../model/page-sink.ts';
+
+/** About what a user record takes beside its data. */
+const RECORD_OVERHEAD_BYTES = 64;
+
+export interface DeaggregationParts {
+  readonly processor: Pick<Processor, 'split'>;
+  readonly sink: Pick<PageSink, 'add' | 'flush'>;
+  /** The next record of Kinesis is about to be taken apart. */
+  readonly onRecord: () => void;
+  /** Send after every record. */
+  readonly isolate: boolean;
+}
+
+export interface Deaggregation {
+  /** Goes on with the page until it is done, which is true, or more than about `maxBytes` came out. A step has one record at least. */
+  next(maxBytes: number): boolean;
+  /** Data of the records that are left. */
+  readonly restBytes: number;
+  readonly userRecords: number;
+  readonly outOfRange: number;
+  /** The last user record of the page, once it is done; null for an empty page. */
+  readonly last: Position | null;
+}
+
+/** What is at or before `skipUpTo` is dropped. */
+export function deaggregation(page: Page, skipUpTo: Position, parts: DeaggregationParts): Deaggregation {
+  const { processor, sink, onRecord, isolate } = parts;
+  let done = 0;
+  let userRecords = 0;
+  let outOfRange = 0;
+  let bytes = 0;
+  let sequenceNumber = '';
+  let arrivalTime = 0;
+  let lastSub = 0;
+  // Only a reader that started from a position, or had to make its iterator again, can meet what it already has, and
+  // only at the beginning of a page: sequence numbers rise.
+  let skipping = page.count > 0;
+  const sinkOfSplit = {
+    add: (
+      data: Uint8Array,
+      key: string,
+      hashKey: string | null,
+      sub: number,
+      aggregated: boolean,
+      marks = 0,
+    ) => {
+      lastSub = sub;
+      if (skipping && !isBefore(skipUpTo, sequencePosition(sequenceNumber, sub))) return;
+      if ((marks & OUT_OF_SHARD_RANGE) !== 0) outOfRange += 1;
+      userRecords += 1;
+      bytes += data.byteLength + RECORD_OVERHEAD_BYTES;
+      sink.add(data, key, hashKey, sequenceNumber, sub, arrivalTime, aggregated, marks);
+    },
+  };
+  return {
+    next(maxBytes) {
+      bytes = 0;
+      while (done < page.count) {
+        const i = done;
+        onRecord();
+        sequenceNumber = page.sequenceNumbers[i]!;
+        arrivalTime = page.arrivalTimes[i]!;
+        skipping &&= !isBefore(skipUpTo, sequencePosition(sequenceNumber, 0));
+        lastSub = 0;
+        const data = page.slab.subarray(page.offsets[i], page.offsets[i + 1]);
+        processor.split(data, page.partitionKeys[i]!, sinkOfSplit, sequenceNumber);
+        if (isolate) sink.flush();
+        done += 1;
+        if (bytes > maxBytes) break;
+      }
+      return done === page.count;
+    },
+    get restBytes() {
+      return page.slab.byteLength - page.offsets[done]!;
+    },
+    get userRecords() {
+      return userRecords;
+    },
+    get outOfRange() {
+      return outOfRange;
+    },
+    get last() {
+      return page.count === 0 ? null : sequencePosition(sequenceNumber, lastSub);
+    },
+  };
+}
