@@ -2,10 +2,11 @@
 
 import { EventEmitter } from 'node:events';
 import { type Coordination, createCoordination } from './consumer/coordination.ts';
-import { type ConsumerEvents, toConsumerEvent } from './consumer/events.ts';
+import { type ConsumerEvents, eventMeantBy, toConsumerEvent } from './consumer/events.ts';
 import { type HandlerThreads, startHandlerThreads } from './consumer/handler-threads.ts';
 import { openReceiver, type ReceivingThread } from './consumer/open-receiver.ts';
 import { createPuller, type Puller } from './consumer/puller.ts';
+import { watchStart } from './consumer/start-watch.ts';
 import { type ConsumerStatus, toConsumerStatus } from './consumer/status.ts';
 import { receiverConfig } from './consumer/thread-config.ts';
 import { callsInHand } from './delivery/calls-in-hand.ts';
@@ -13,11 +14,17 @@ import type { Receiver } from './delivery/receiver.ts';
 import { handlerModuleUrl, importHandler, toHandler } from './handler.ts';
 import { resolveAddress } from './kinesis/addressing.ts';
 import { loadCredentials } from './kinesis/credentials.ts';
+import { show } from './model/checks.ts';
 import { encodeError, ShardpoolError } from './model/errors.ts';
 import type { Handler, HandlerFunction } from './model/handler.ts';
 import type { RawPort } from './model/port.ts';
 import type { Batch, StreamRecord } from './model/record.ts';
-import { type ConsumerOptions, type ResolvedConsumerOptions, resolveConsumerOptions } from './options.ts';
+import {
+  type ConsumerOptions,
+  type ResolvedConsumerOptions,
+  resolveConsumerOptions,
+  waitOption,
+} from './options.ts';
 import { systemClock } from './platform/clock.ts';
 import { deferred } from './platform/deferred.ts';
 import { settledWithin, systemTimers, unrefTimers } from './platform/timers.ts';
@@ -48,6 +55,9 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   #puller: Puller | null = null;
   #error: Error | null = null;
   #stopped: Promise<void> | null = null;
+  /** What the start waits for, in words; and its end, by success or by a stop. */
+  #waitsFor = '';
+  readonly #startOver = new AbortController();
 
   constructor(options: ConsumerOptions) {
     super();
@@ -57,6 +67,19 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     // Whoever waits sees the rejection; that nobody waits is no crash.
     this.#ready.promise.catch(() => undefined);
     this.#finished.promise.catch(() => undefined);
+    // Names of one's own are nobody's business; for those that are nearly one of ours the log has a word.
+    super.on(
+      'newListener' as never,
+      ((name: unknown) => {
+        const meant = eventMeantBy(name);
+        if (meant === null) return;
+        const event = String(name);
+        this.#options.logger.warn(
+          { event, meant },
+          `There is no event \`${event}\`; did you mean \`${meant}\`?`,
+        );
+      }) as never,
+    );
   }
 
   /** True from the moment when the first shards are being read until the stop. */
@@ -76,7 +99,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     if (handlerThreads > 0 && module === null) {
       throw new ShardpoolError(
         'ERR_INVALID_HANDLER',
-        `Expected the handler to be the URL or absolute path of a module, because \`handlerThreads\` is ${handlerThreads}`,
+        `Expected the handler to be the URL or absolute path of a module, because \`handlerThreads\` is ${handlerThreads}, got \`${show(handler)}\``,
       );
     }
     this.#checkIdle();
@@ -98,7 +121,8 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
    * Resolves when the first shards are being read. Rejects with ERR_TIMEOUT, with what made the start fail, or with ERR_STOPPED.
    * On a consumer that is to be iterated over, this starts it.
    */
-  async ready({ timeoutMs = 30_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async ready(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const timeoutMs = waitOption(options, 'timeoutMs', 30_000);
     if (this.#state === 'idle' && this.#puller !== null) this.#begin(this.#puller.handler);
     if (!(await settledWithin(systemTimers, this.#ready.promise, timeoutMs))) {
       throw new ShardpoolError('ERR_TIMEOUT', `The consumer was not ready within ${timeoutMs} ms`, {
@@ -129,12 +153,13 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   /**
    * Fetches nothing more, lets handlers finish what was received, writes the last checkpoints and gives the leases back.
    * What has not finished after `deadlineMs` (default: `drainDeadlineMs`) is aborted and will be read again, and so will what waits
-   * to be tried again. In a loop it may be awaited: what the loop does not pull any more is given back. Never rejects; calling
-   * it again waits for the first call.
+   * to be tried again. In a loop it may be awaited: what the loop does not pull any more is given back. Rejects with
+   * ERR_INVALID_OPTION for a deadline that is none, and with nothing else; calling it again waits for the first call.
    */
-  stop({ deadlineMs = this.#options.drainDeadlineMs }: { readonly deadlineMs?: number } = {}): Promise<void> {
+  async stop(options: { readonly deadlineMs?: number } = {}): Promise<void> {
+    const deadlineMs = waitOption(options, 'deadlineMs', this.#options.drainDeadlineMs);
     this.#stopped ??= this.#stop(deadlineMs);
-    return this.#stopped;
+    await this.#stopped;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -179,6 +204,12 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
       return;
     }
     signal?.addEventListener('abort', this.#onSignal, { once: true });
+    watchStart({
+      timers: systemTimers,
+      logger: this.#options.logger,
+      waitsFor: () => this.#waitsFor,
+      signal: this.#startOver.signal,
+    }).catch((error: unknown) => this.#fail(error));
     this.#start(handler).catch((error: unknown) => this.#fail(error));
   }
 
@@ -203,20 +234,24 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     // A stop that began meanwhile goes its own way.
     if ((this.#state as State) !== 'starting') return;
     this.#state = 'running';
+    this.#startOver.abort();
     this.#isReady = true;
     this.#ready.resolve();
     this.#emit('ready');
   }
 
   async #setUpHandler(value: Handler | string): Promise<void> {
+    if (typeof value === 'string') this.#waitsFor = `the import of the handler module ${value}`;
     const handler = typeof value === 'string' ? await importHandler(value) : value;
     if (this.#state !== 'starting') return;
     this.#handler = handler;
+    this.#waitsFor = 'the `setup` of the handler';
     await handler.setup?.({ logger: this.#options.logger, thread: 0 });
   }
 
   #startHandlerThreads(module: string): void {
     const { handlerThreads: threads, handlerHangMs: hangMs } = this.#options;
+    this.#waitsFor = `the handler threads, which import ${module} and run its \`setup\``;
     this.#handlerThreads = startHandlerThreads({
       module,
       threads,
@@ -233,12 +268,13 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
   async #attach(memory: SharedMemory, links: readonly RawPort[]): Promise<void> {
     const threads = this.#handlerThreads;
     if (threads === null) await this.#receiveHere(memory, links[0]!);
-    else if (this.#state === 'starting') await threads.start(memory, links);
-    else threads.attach(memory, links);
+    else await threads.attach(memory, links);
+    this.#waitsFor = 'the stream, the checkpointer or the fetch threads';
   }
 
   async #receiveHere(memory: SharedMemory, link: RawPort): Promise<void> {
     this.#receiver?.detach();
+    this.#waitsFor = 'the processor';
     this.#receiver = await openReceiver(
       {
         link,
@@ -273,6 +309,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     this.#options.signal?.removeEventListener('abort', this.#onSignal);
     const wasIdle = this.#state === 'idle';
     this.#state = 'stopping';
+    this.#startOver.abort();
     this.#isReady = false;
     this.#puller?.drain();
     const outcome = await this.#coordination?.stop(deadlineMs);

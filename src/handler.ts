@@ -2,11 +2,9 @@
 
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { didYouMean, isClass, nearest, object, show } from './model/checks.ts';
+import { brief, didYouMean, isClass, nearest, object, show } from './model/checks.ts';
 import { ShardpoolError } from './model/errors.ts';
 import type { Handler, HandlerFunction, HandlerHooks } from './model/handler.ts';
-import type { Logger } from './model/logger.ts';
-import { delay, type Timers } from './platform/timers.ts';
 
 export type {
   Handler,
@@ -22,7 +20,7 @@ export type {
  * Throws ERR_INVALID_HANDLER when `handle` or a hook is not a function, ERR_INVALID_OPTION for a hook that there is not.
  */
 export function defineHandler<T = unknown>(handle: HandlerFunction<T>, hooks: HandlerHooks = {}): Handler<T> {
-  object('the hooks in defineHandler', hooks, HOOKS);
+  object('hooks', hooks, HOOKS);
   const handler: Handler<T> = { ...hooks, handle };
   check(handler, 'defineHandler');
   return handler;
@@ -72,7 +70,7 @@ export function toHandler(value: unknown, where: string): Handler {
 function hintFor(value: unknown): string {
   if (typeof value === 'string') return '; a module is named by its URL or its absolute path';
   if (isClass(value)) return '; pass an object with a function `handle`';
-  if (typeof value !== 'object' || value === null) return '';
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return '';
   if ('then' in value) return '; it has to be awaited first';
   return `; it has no function \`handle\`, but ${Object.keys(value).join(', ') || 'nothing'}`;
 }
@@ -111,50 +109,13 @@ export async function importHandler(url: string): Promise<Handler> {
 
 /** The text of a `data:` URL is a whole program. */
 function shown(url: string): string {
-  return url.startsWith('data:') ? show(url).slice(1, -1) : url;
+  return url.startsWith('data:') ? brief(url) : url;
 }
 
-/** In one line. That it was this file that imported the module is of no use; where its syntax is wrong is. */
+/** In one line, and without that it was this file that imported the module. */
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return show(cause);
-  const [first = ''] = cause.message.replace(` imported from ${HERE}`, '').split('\n');
-  const place =
-    cause instanceof SyntaxError ? /^(?:file:\S+|\/.+):\d+$/m.exec(cause.stack ?? '')?.[0] : undefined;
-  return place === undefined ? first : `${first} (${place})`;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return message.replace(` imported from ${HERE}`, '').split('\n', 1)[0] ?? '';
 }
 
 const HERE = fileURLToPath(import.meta.url);
-
-const SLOW_MS = 5_000;
-
-/**
- * The outcome of `work`. While it does not come, the logger is told `what` has not ended, after 5 s and then each time that it has
- * taken twice as long. The timers keep the process: an import that never ends would end it without a word.
- */
-export async function watched<T>(
-  work: Promise<T>,
-  what: string,
-  { timers, logger, fields = {} }: WatchParts,
-): Promise<T> {
-  const over = new AbortController();
-  const watch = async () => {
-    for (let pauseMs = SLOW_MS, waitedMs = SLOW_MS; ; pauseMs = waitedMs, waitedMs *= 2) {
-      await delay(timers, pauseMs, over.signal);
-      if (over.signal.aborted) return;
-      logger.warn({ ...fields, waitedMs }, `${what} has not ended for ${waitedMs / 1_000} s`);
-    }
-  };
-  const watching = watch();
-  try {
-    return await work;
-  } finally {
-    over.abort();
-    await watching;
-  }
-}
-
-export interface WatchParts {
-  readonly timers: Timers;
-  readonly logger: Pick<Logger, 'warn'>;
-  readonly fields?: Readonly<Record<string, unknown>>;
-}

@@ -5,7 +5,7 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { builtInOptions } from './codec/processor-options.ts';
 import { CALL_LIMITS, type CallLimits } from './model/call-limits.ts';
-import { didYouMean, integer, invalid, number, object, oneOf, text } from './model/checks.ts';
+import { bag, didYouMean, integer, invalid, nearest, number, object, oneOf, text } from './model/checks.ts';
 import { ShardpoolError } from './model/errors.ts';
 import { LOG_LEVELS, type Logger, silentLogger } from './model/logger.ts';
 import {
@@ -17,6 +17,7 @@ import {
   PROCESSORS,
   type ProcessorName,
   type ProcessorSpec,
+  type SpecOptions,
 } from './model/specs.ts';
 import type { AckMode, BatchShape } from './protocol.ts';
 
@@ -155,8 +156,7 @@ const BEATS_PER_LEASE = 4;
 
 /** Throws ERR_INVALID_OPTION for the first option that does not fit, and for names that are none. */
 export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsumerOptions {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    throw invalid('options', 'an object', options);
+  bag('options', options);
   // Names first: of a required one that is misspelled it would be said that it is missing.
   for (const name of Object.keys(options)) {
     if (OPTION_NAMES.has(name)) continue;
@@ -164,6 +164,22 @@ export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsum
     throw new ShardpoolError('ERR_INVALID_OPTION', `\`${name}\` is not an option of a consumer${hint}`);
   }
   return resolve(options);
+}
+
+/**
+ * The option of `stop` and of `ready`, in ms. Throws ERR_INVALID_OPTION. Both may be listeners that were bound to some emitter, so
+ * whatever else they are given is none of their business, unless it is that option misspelled.
+ */
+export function waitOption<Name extends 'deadlineMs' | 'timeoutMs'>(
+  options: { readonly [name in Name]?: number | undefined },
+  name: Name,
+  fallback: number,
+): number {
+  if (typeof options !== 'object' || options === null) return fallback;
+  if (options[name] !== undefined) return integer(name, options[name], 0, DAY_MS);
+  const misspelled = Object.keys(options).find((key) => key !== name && nearest(key, [name]) !== null);
+  if (misspelled !== undefined) object('options', options, [name]);
+  return fallback;
 }
 
 function resolve(options: ConsumerOptions): ResolvedConsumerOptions {
@@ -379,9 +395,7 @@ function spec<Name extends string>(
   if (module === undefined) throw invalid(name, expected, shown);
   object(name, value, ['module', 'options']);
   const own = options['options'] === undefined ? {} : options['options'];
-  if (typeof own !== 'object' || own === null || Array.isArray(own))
-    throw invalid(`${name}.options`, 'an object', own);
-  return { module: moduleUrl(name, module), options: cloneable(name, own as Record<string, unknown>) };
+  return { module: moduleUrl(name, module), options: cloneable(name, bag(`${name}.options`, own)) };
 }
 
 /** A URL, or the name of a package. Relative to what a path would be, a thread cannot know. */
@@ -397,7 +411,7 @@ function moduleUrl(name: string, module: unknown): string {
 }
 
 /** Options of a module go to other threads: what structured clone refuses is refused here, at the caller. */
-function cloneable(name: string, options: Record<string, unknown>): Record<string, unknown> {
+function cloneable(name: string, options: SpecOptions): SpecOptions {
   try {
     return structuredClone(options);
   } catch (cause) {

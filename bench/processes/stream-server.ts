@@ -14,6 +14,7 @@ process.once('disconnect', () => {
 });
 await simulator.createStream(TRIAL_STREAM, { shards: spec.shards });
 for (const records of storedRecords(spec)) await simulator.put(TRIAL_STREAM, records);
+if (spec.latencyMs > 0) await simulator.inject({ delayMs: spec.latencyMs });
 
 let writing: NodeJS.Timeout | undefined;
 const { writes } = spec;

@@ -13,6 +13,8 @@ export interface StreamSpec {
   readonly userRecordsPerRecord: number | null;
   /** Large records among them: so many in each of the first `shards` shards, evenly spread. */
   readonly large: { readonly shards: number; readonly each: number; readonly bytes: number } | null;
+  /** Every reply is late by so much, as over a network, ms. */
+  readonly latencyMs: number;
   /** Written as long as the trial goes on; null for nothing. */
   readonly writes: WriteSpec | null;
 }

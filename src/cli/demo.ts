@@ -21,7 +21,7 @@ const DEFAULT_RECORDS = 15_000;
 const MAX_RECORDS = 10_000_000;
 const MAX_THREADS = 256;
 
-export function addDemo(program: Command): void {
+export function addDemo(program: Command, onEnd: (exitCode: number) => void): void {
   program
     .command('demo')
     .description('hash every file of a directory through a stream of the simulator, and check the outcome')
@@ -29,7 +29,7 @@ export function addDemo(program: Command): void {
     .option('--records <n>', 'most blocks of 16 KiB to send', String(DEFAULT_RECORDS))
     .option('--threads <n>', 'handler threads (default: one per core)')
     .action(async (values: Values) => {
-      process.exitCode = await demo(values);
+      onEnd(await demo(values));
     });
 }
 

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { ShardpoolError } from '../model/errors.ts';
 import { PROCESSORS } from '../model/specs.ts';
 import type { ConsumerOptions } from '../options.ts';
 import { toNumber } from './numbers.ts';
@@ -39,13 +40,13 @@ export const RUN_OPTIONS: readonly Row[] = [
     path: 'processor',
     argument: '<name>',
     words: `${PROCESSORS.join(', ')}, or the path of a module (default: json)`,
-    parse: toProcessor,
+    parse: nameOrModule('processor'),
   },
   {
     path: 'checkpointer',
     argument: '<name>',
-    words: 'where checkpoints live (default: memory)',
-    parse: asText,
+    words: 'where checkpoints live: memory, or the path of a module (default: memory)',
+    parse: nameOrModule('checkpointer'),
   },
   {
     path: 'threads',
@@ -126,6 +127,12 @@ export const RUN_OPTIONS: readonly Row[] = [
     parse: toNumber,
   },
   {
+    path: 'ack',
+    argument: '<how>',
+    words: 'auto, or manual: only what the handler acks with batch.ack (default: auto)',
+    parse: asText,
+  },
+  {
     path: 'checkpointIntervalMs',
     argument: '<ms>',
     words: 'between two writes of the checkpoints (default: 1000)',
@@ -135,6 +142,48 @@ export const RUN_OPTIONS: readonly Row[] = [
     path: 'leaseDurationMs',
     argument: '<ms>',
     words: 'how long a lease holds without a heartbeat (default: 10000)',
+    parse: toNumber,
+  },
+  {
+    path: 'threadHangMs',
+    argument: '<ms>',
+    words: 'how long a fetch thread may stand still (default: 30000)',
+    parse: toNumber,
+  },
+  {
+    path: 'handlerHangMs',
+    argument: '<ms>',
+    words: 'how long a handler thread may stand still (default: 300000)',
+    parse: toNumber,
+  },
+  {
+    path: 'timeouts.connectMs',
+    argument: '<ms>',
+    words: 'how long a connection to AWS may take (default: 3000)',
+    parse: toNumber,
+  },
+  {
+    path: 'timeouts.replyMs',
+    argument: '<ms>',
+    words: 'how long AWS may take to answer (default: 10000)',
+    parse: toNumber,
+  },
+  {
+    path: 'timeouts.stallMs',
+    argument: '<ms>',
+    words: 'how long an answer may stand still (default: 10000)',
+    parse: toNumber,
+  },
+  {
+    path: 'timeouts.callMs',
+    argument: '<ms>',
+    words: 'how long a whole call may take (default: 60000)',
+    parse: toNumber,
+  },
+  {
+    path: 'timeouts.credentialsMs',
+    argument: '<ms>',
+    words: 'how long credentials may take (default: 30000)',
     parse: toNumber,
   },
   {
@@ -227,9 +276,14 @@ function toStart(text: string): unknown {
   return ISO_DATE.test(text) && !Number.isNaN(date.getTime()) ? date : text;
 }
 
-function toProcessor(text: string): unknown {
-  if (/^(file|data):/.test(text)) return { module: text };
-  const path = resolve(text);
-  const isPath = /[/\\.]/.test(text) && existsSync(path);
-  return isPath ? { module: pathToFileURL(path).href } : text;
+/** What looks like a path is one, and has to be there: as a name it would be called one that is none. */
+function nameOrModule(what: 'processor' | 'checkpointer'): (text: string) => unknown {
+  return (text) => {
+    if (/^(file|data):/.test(text)) return { module: text };
+    if (!/[/\\]|\.[cm]?[jt]s$/.test(text)) return text;
+    const path = resolve(text);
+    if (existsSync(path)) return { module: pathToFileURL(path).href };
+    const code = what === 'processor' ? 'ERR_INVALID_PROCESSOR' : 'ERR_INVALID_OPTION';
+    throw new ShardpoolError(code, `There is no ${what} module ${path}`);
+  };
 }

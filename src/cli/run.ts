@@ -14,12 +14,12 @@ import { EVENT_WORDS } from './event-words.ts';
 import { stopWhenIdle } from './idle-stop.ts';
 import { listenForInterruption } from './interruption.ts';
 import { seconds } from './numbers.ts';
-import { EXIT_OK, printError, printLine, stderrLogger } from './output.ts';
+import { EXIT_OK, isDebugging, printEnd, printError, printLine, printStack, stderrLogger } from './output.ts';
 import { flagOf, inFlags, RUN_OPTIONS, toConsumerOptions } from './run-options.ts';
 
 type Values = Readonly<Record<string, string>> & { readonly logLevel: LogLevel };
 
-export function addRun(program: Command): void {
+export function addRun(program: Command, onEnd: (exitCode: number) => void): void {
   const command = program
     .command('run')
     .description('read a stream with a handler module until Ctrl-C')
@@ -35,7 +35,7 @@ export function addRun(program: Command): void {
         .default('info'),
     )
     .action(async (module: string, values: Values) => {
-      process.exitCode = await run(module, values);
+      onEnd(await run(module, values));
     });
 }
 
@@ -51,6 +51,7 @@ async function run(module: string, values: Values): Promise<number> {
   const consumer = openConsumer(options);
   const url = moduleUrl(module);
   const counts = printEvents(consumer);
+  printHandlerErrors(consumer);
   interruption.signal.addEventListener('abort', () => printLine('stopping; once more to end at once'));
 
   const ended = new AbortController();
@@ -59,15 +60,17 @@ async function run(module: string, values: Values): Promise<number> {
   consumer.on('stopped', (how) => {
     stop = how;
   });
-  try {
-    await consumer.run(url);
-  } finally {
-    ended.abort();
-    await idle;
-    // A consumer that never got ready has only its error to tell.
-    if (counts.has('ready')) printLine(summary(counts, systemClock.monotonic() - started));
-  }
-  return exitCodeOf(stop);
+  const failure = await consumer.run(url).then(
+    () => null,
+    (error: unknown) => ({ error }),
+  );
+  ended.abort();
+  await idle;
+  // A consumer that never got ready has only its error to tell.
+  if (counts.has('ready')) printLine(summary(counts, systemClock.monotonic() - started));
+  return failure === null
+    ? exitCodeOf(stop)
+    : printEnd(failure.error, values.logLevel === 'debug' || isDebugging());
 }
 
 function openConsumer(options: ConsumerOptions): Consumer {
@@ -102,6 +105,16 @@ function printEvents(consumer: Consumer): Counts {
     });
   }
   return counts;
+}
+
+/** Where the handler threw, once for the same error however often it comes. */
+function printHandlerErrors(consumer: Consumer): void {
+  let last = '';
+  consumer.on('handler:failed', ({ error }) => {
+    const stack = error.stack ?? '';
+    if (stack !== last) printStack(error);
+    last = stack;
+  });
 }
 
 function summary(counts: Counts, elapsedMs: number): string {

@@ -18,7 +18,7 @@ interface Values {
 
 const MAX_FEED = 100_000;
 
-export function addSimulator(program: Command): void {
+export function addSimulator(program: Command, onEnd: (exitCode: number) => void): void {
   program
     .command('simulator')
     .description('run a Kinesis on this machine, in memory, until Ctrl-C')
@@ -29,7 +29,7 @@ export function addSimulator(program: Command): void {
     .option('--feed <n>', 'records to put per second', '0')
     .option('--no-limits', 'without the rate limits of Kinesis')
     .action(async (values: Values) => {
-      process.exitCode = await simulator(values);
+      onEnd(await simulator(values));
     });
 }
 

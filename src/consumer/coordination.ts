@@ -6,6 +6,7 @@ import { encodeError, ShardpoolError } from '../model/errors.ts';
 import type { RawPort } from '../model/port.ts';
 import type { ResolvedConsumerOptions } from '../options.ts';
 import { backoffDelayMs } from '../platform/backoff.ts';
+import { deferred } from '../platform/deferred.ts';
 import { hangWatch } from '../platform/hang-watch.ts';
 import { COORDINATOR, progressView } from '../platform/progress.ts';
 import { delay, unrefTimers as timers } from '../platform/timers.ts';
@@ -46,6 +47,8 @@ const MAX_DEATHS = 5;
 const RESTART = { minDelayMs: 1_000, maxDelayMs: 30_000 };
 const DEATH_WINDOW_MS = 60_000;
 const LOOKS = 5;
+/** Loading its modules takes its time on a busy machine. */
+const START_MS = 30_000;
 
 export function createCoordination(parts: CoordinationParts): Coordination {
   const { options } = parts;
@@ -56,6 +59,7 @@ export function createCoordination(parts: CoordinationParts): Coordination {
   let session: string | null = null;
   let deaths: number[] = [];
   let opening: Promise<void> = Promise.resolve();
+  const firstStart = deferred();
 
   const open = async (follows: boolean) => {
     const given = createSharedMemory(options);
@@ -95,9 +99,10 @@ export function createCoordination(parts: CoordinationParts): Coordination {
       },
     });
     client = started;
+    void watch(started, given, () => isStarted);
     await started.started;
     isStarted = true;
-    void watch(started, given);
+    firstStart.resolve();
   };
 
   const reopen = async (death: number) => {
@@ -127,11 +132,16 @@ export function createCoordination(parts: CoordinationParts): Coordination {
    * Looks at a counter in shared memory and not at messages: those may wait in the queue of a main thread that was blocked. And it
    * counts looks, because a main thread that was blocked sees only one of them.
    */
-  const watch = async (watched: CoordinatorClient, { progress }: SharedMemory) => {
+  const watch = async (
+    watched: CoordinatorClient,
+    { progress }: SharedMemory,
+    isStarted: () => boolean,
+  ) => {
     const hangs = hangWatch(LOOKS);
     const view = progressView(progress);
     while (!stopping.signal.aborted && client === watched) {
-      await delay(timers, options.leaseDurationMs / LOOKS, stopping.signal);
+      const patienceMs = isStarted() ? options.leaseDurationMs : Math.max(START_MS, options.leaseDurationMs);
+      await delay(timers, patienceMs / LOOKS, stopping.signal);
       if (hangs.look([[COORDINATOR, view.read(COORDINATOR)]]).length > 0) {
         const fields = { leaseDurationMs: options.leaseDurationMs };
         parts.log({ level: 'warn', message: 'The coordinator stands still and is ended', fields });
@@ -148,7 +158,8 @@ export function createCoordination(parts: CoordinationParts): Coordination {
   return {
     async start() {
       opening = open(false);
-      await opening;
+      // One that dies on the way is followed by another.
+      await Promise.race([firstStart.promise, opening.then(() => firstStart.promise)]);
     },
     status: async () => running().status(),
     checkpoint: async () => running().checkpoint(),

@@ -24,6 +24,7 @@ type Start = Extract<MainToCoordinator, { type: 'start' }>;
 /** Control calls may be repeated by the SDK itself: they are few and idempotent. */
 const CONTROL_ATTEMPTS = 3;
 const CONTROL_SOCKETS = 8;
+const TICK_MS = 500;
 /** Short, because a wrong endpoint should show soon; three attempts make it 15 s at the most. */
 const CONTROL_REPLY_MS = 4_000;
 
@@ -62,10 +63,14 @@ export function runCoordinatorThread(main: Port<CoordinatorToMain, MainToCoordin
 
   main.onMessage((message) => {
     switch (message.type) {
-      case 'start':
+      case 'start': {
+        const { tick } = progressOf(message.memory.progress, COORDINATOR);
+        // By this main sees that the event loop turns.
+        setInterval(tick, TICK_MS).unref();
         coordinator = start(message);
         coordinator.catch((error: unknown) => main.post({ type: 'fatal', error: encodeError(error) }));
         break;
+      }
       case 'credentials':
         answers.settle(message.id, message.value, message.error);
         break;

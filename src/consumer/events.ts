@@ -1,5 +1,6 @@
 // The events of a consumer: what each one carries, and how a thread's message becomes one.
 
+import { nearest } from '../model/checks.ts';
 import { decodeError } from '../model/errors.ts';
 import { decodePosition, type DecodedPosition } from '../model/position.ts';
 import type { EndReason, ShardState } from '../model/shard.ts';
@@ -93,6 +94,13 @@ export const CONSUMER_EVENTS = [
   'thread:died',
   'record:poison',
 ] as const satisfies readonly (keyof ConsumerEvents)[];
+
+/** The event that was probably meant by a name that is none; null where it is one, or nowhere near. */
+export function eventMeantBy(name: unknown): keyof ConsumerEvents | null {
+  const names: readonly string[] = CONSUMER_EVENTS;
+  if (typeof name !== 'string' || names.includes(name)) return null;
+  return nearest(name, names) as keyof ConsumerEvents | null;
+}
 
 /** Errors, positions and times are decoded; everything else is as the thread sent it. */
 export function toConsumerEvent(event: ThreadEvent): {

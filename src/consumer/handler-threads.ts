@@ -38,10 +38,11 @@ export interface ThreadLink {
 }
 
 export interface HandlerThreads {
-  /** Starts them. Resolves when each has imported the module and run its `setup`; rejects with what failed. */
-  start(memory: SharedMemory, links: readonly RawPort[]): Promise<void>;
-  /** A new coordinator. Threads that are just being replaced join it later by themselves. */
-  attach(memory: SharedMemory, links: readonly RawPort[]): void;
+  /**
+   * The first time starts them, and resolves when each has imported the module and run its `setup`; rejects with what failed.
+   * From then on it is a new coordinator: threads that are just being replaced join it later by themselves.
+   */
+  attach(memory: SharedMemory, links: readonly RawPort[]): Promise<void>;
   /** What the coordinator says about the shards of one that died. */
   shardsOf(receiver: number, shards: readonly string[]): void;
   /** Waits until all have ended, or ends them. */
@@ -194,14 +195,15 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
   };
 
   return {
-    async start(given, links) {
+    async attach(given, links) {
+      const isFirst = memory === null;
       memory = given;
-      const started = links.map((port, thread) => startThread(thread, { memory: given, port }));
-      await Promise.all(started.map(({ ready }) => ready.promise));
-      void watch();
-    },
-    attach(given, links) {
-      memory = given;
+      if (isFirst) {
+        const started = links.map((port, thread) => startThread(thread, { memory: given, port }));
+        await Promise.all(started.map(({ ready }) => ready.promise));
+        void watch();
+        return;
+      }
       links.forEach((port, thread) => {
         const entry = threads.get(thread);
         // One that is being replaced has a port of its own; this one closes, which the coordinator sees.

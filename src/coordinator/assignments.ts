@@ -254,11 +254,12 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     }
     suspects.fetch.forget(shardId);
     move(assignment, { isolated: false });
-    if (![...all.values()].some(({ isolated }) => isolated)) parts.endIsolation();
+    endIsolation();
   };
 
+  /** As few moves as possible: not while others are under way, after which it is looked at again. */
   const evenOut = () => {
-    if (draining) return;
+    if (draining || [...all.values()].some(({ phase }) => phase === 'settling' || phase === 'yielding')) return;
     const shared = [...readers()].filter(({ isolated }) => !isolated);
     for (const assignment of surplus(
       shared.map((each) => [each, each.host] as const),
@@ -276,8 +277,14 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     }
   };
 
+  const endIsolation = () => {
+    if (![...all.values()].some(({ isolated }) => isolated)) parts.endIsolation();
+  };
+
   const forget = (shardId: string) => {
+    const wasIsolated = all.get(shardId)?.isolated === true;
     all.delete(shardId);
+    if (wasIsolated) endIsolation();
     suspects.fetch.forget(shardId);
     suspects.handler.forget(shardId);
     unpause(shardId);
@@ -335,6 +342,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
           const now = all.get(lease.shardId);
           if (now?.phase === 'settling' && now.epoch === epoch) goOn(now, now.from);
         }
+        evenOut();
       });
       return read.map(({ lease }) => lease.shardId);
     },
@@ -360,11 +368,13 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
         goOn(assignment, received.get(`${shard}:${epoch}`) ?? from);
       }
       settling.answered(host, receiver);
+      evenOut();
     },
     yielded(receiver, { shard, epoch }) {
       const assignment = this.byIndex(shard);
       if (assignment?.phase !== 'yielding' || assignment.epoch !== epoch) return;
       if (assignment.receiver === receiver) wait(assignment, { receiver: null });
+      evenOut();
     },
   };
 }

@@ -5,12 +5,10 @@ import { decodeError, encodeError, ShardpoolError } from '../model/errors.ts';
 import type { FullRead, LeaseStore, SessionId } from '../model/lease-store.ts';
 import type { Position } from '../model/position.ts';
 import { parentsOf } from '../model/shard.ts';
-import { backoffDelayMs } from '../platform/backoff.ts';
 import type { BudgetKeeper } from '../platform/byte-budget.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fence } from '../platform/fence.ts';
 import { type Bell, createBell } from '../platform/bell.ts';
-import { type HangWatch, hangWatch } from '../platform/hang-watch.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
 import { delay, settledWithin, type Timers } from '../platform/timers.ts';
 import type {
@@ -19,7 +17,6 @@ import type {
   FetcherToCoordinator,
   HostId,
   ReceiverToCoordinator,
-  ShardIndex,
   ThreadEvent,
 } from '../protocol.ts';
 import { claims } from './allocation.ts';
@@ -29,13 +26,14 @@ import { type Draining, draining } from './draining.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { createLeaseTable, type Lease, type LeaseTable } from './lease-table.ts';
 import { eligible } from './lineage.ts';
-import type { FetchPool, FetchPoolParts, HostDeath } from './pool.ts';
+import type { FetchPool, FetchPoolParts } from './pool.ts';
 import { createReceivers, type ReceiverLink, type Receivers } from './receivers.ts';
 import { shutDown, type ShutDownOutcome } from './shutdown.ts';
 import { createShardWatch, REPLACED, type ShardWatch } from './shard-watch.ts';
 import { createStatusBoard } from './status-board.ts';
 import { ensureApp, ensureRows } from './stream-rows.ts';
 import { openStream } from './stream-setup.ts';
+import { createSupervision, LOOK_INTERVAL_MS, type Supervision, type ThreadsView } from './supervision.ts';
 import { createTopology, type Topology } from './topology.ts';
 
 export interface CoordinatorParts {
@@ -69,28 +67,12 @@ export interface CoordinatorParts {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** What can be seen of a thread without asking it. */
-export interface ThreadsView {
-  /** Moves as long as the fetch thread does. */
-  hostCounter(host: HostId): number;
-  hostHas(host: HostId, shard: ShardIndex): boolean;
-  /** What a dead fetch thread had in hand. */
-  takeHostHands(host: HostId): readonly ShardIndex[];
-  takeReceiverHands(receiver: number): readonly ShardIndex[];
-}
-
 const POOL_START_MS = 30_000;
-const PING_INTERVAL_MS = 1_000;
 const FULL_READ_INTERVAL_MS = 10_000;
 const TAKES_IN_FLIGHT = 32;
 const FLUSH_MS = 10_000;
 const END_ATTEMPTS = 5;
 const END_RETRY_MS = 200;
-const MAX_FAILED_STARTS = 5;
-/** In the window; those beyond are replaced after a pause. */
-const MANY_DEATHS = 20;
-const REPLACE_BACKOFF = { minDelayMs: 100, maxDelayMs: 5_000 };
-const DEATH_WINDOW_MS = 10_000;
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
@@ -107,7 +89,7 @@ export class Coordinator {
   readonly #announced = new WeakSet<Lease>();
   readonly #flushes = pendingReplies<void>();
   readonly #receivers: Receivers;
-  readonly #hangs: HangWatch;
+  readonly #supervision: Supervision;
   readonly #bells: Bell[] = [];
   readonly #tickBell: Bell;
   #loops: Promise<void>[] = [];
@@ -115,21 +97,28 @@ export class Coordinator {
   #listing: ShardListing = { shards: [], serverTimeMs: 0 };
   #read: FullRead = { app: null, sessions: [], shards: [] };
   #fullReadAt = -Infinity;
-  #deaths: number[] = [];
-  /** In a row. */
-  #failedStarts = 0;
   #failed = false;
 
   constructor(parts: CoordinatorParts) {
     const { config, clock, timers, fence, store } = parts;
     this.#parts = parts;
     this.#tickBell = this.#bell();
-    this.#hangs = hangWatch(Math.ceil(config.threadHangMs / PING_INTERVAL_MS));
+    this.#supervision = createSupervision({
+      ...parts,
+      stopping: this.#stopping.signal,
+      pool: () => this.#pool,
+      receivers: () => this.#receivers,
+      assignments: () => this.#assignments,
+      board: this.#board,
+      fetchersDrained: this.#fetchersDrained,
+      receiversDrained: this.#receiversDrained,
+      onFatal: (error) => this.#fail(error),
+    });
     this.#receivers = createReceivers({
       hosts: () => this.#pool.all,
       release: (host, receiver) => this.#pool.post(host, { type: 'receiverGone', receiver }),
       onMessage: (receiver, message) => this.#fromReceiver(receiver, message),
-      onGone: (receiver) => this.#receiverDied(receiver),
+      onGone: (receiver) => this.#supervision.receiverDied(receiver),
       onReleased: (receiver) => parts.budget.repayReceiver(receiver),
       onJoined: (receiver) => {
         this.#pool.connect(receiver);
@@ -140,7 +129,7 @@ export class Coordinator {
       receivers: () => this.#receivers.ready,
       onDataPort: (receiver, host, port) => this.#receivers.post(receiver, { type: 'host', host, port }),
       onMessage: (host, message) => this.#fromFetcher(host, message),
-      onDeath: (death) => this.#fetcherDied(death),
+      onDeath: (death) => this.#supervision.hostDied(death),
       onError: (error) => this.#fail(error),
     });
     this.#heartbeat = createHeartbeat({
@@ -184,7 +173,7 @@ export class Coordinator {
       toHost: (host, message) => this.#pool.post(host, message),
       toReceiver: (receiver, message) => this.#receivers.post(receiver, message),
       onAssigned: ({ lease }, host) => this.#announce(lease, host),
-      onHostSettled: (host) => this.#pool.forget(host),
+      onHostSettled: (host) => this.#supervision.hostSettled(host),
       onPoison: (poison) => parts.emit({ name: 'record:poison', ...poison }),
     });
     parts.receivers.forEach((link, receiver) => this.#receivers.join(receiver, link));
@@ -233,9 +222,10 @@ export class Coordinator {
       this.#every(this.#bell(), jittered(config.checkpointIntervalMs), () => this.#leases.flush()),
       this.#every(
         this.#bell(),
-        () => PING_INTERVAL_MS,
+        () => LOOK_INTERVAL_MS,
         () => {
-          this.#lookAtThreads();
+          parts.tick();
+          this.#supervision.look();
           this.#watch.lookForStalls();
         },
       ),
@@ -485,54 +475,6 @@ export class Coordinator {
   #shardIdOf({ shard, epoch }: { readonly shard: number; readonly epoch: number }): string | null {
     const assignment = this.#assignments.byIndex(shard);
     return assignment?.epoch === epoch ? assignment.lease.shardId : null;
-  }
-
-  /** Pings every fetch thread, and ends those that have not moved for as long as they may. */
-  #lookAtThreads(): void {
-    const { threads, tick, log } = this.#parts;
-    tick();
-    this.#pool.broadcast({ type: 'ping', id: 0 });
-    // One that is starting has not begun to count.
-    const counters = this.#pool.running.map((host) => [host, threads.hostCounter(host)] as const);
-    for (const host of this.#hangs.look(counters)) {
-      log(`Fetch thread ${host} has not moved for ${this.#parts.config.threadHangMs} ms and is ended`, null);
-      this.#pool.kill(host);
-    }
-  }
-
-  #fetcherDied({ host, role, wasReady, error }: HostDeath): void {
-    const { emit, budget, threads } = this.#parts;
-    this.#board.gone(host);
-    this.#fetchersDrained.gone(host);
-    budget.repayThread(host);
-    const shards = this.#assignments.hostDied(host, threads.takeHostHands(host));
-    this.#receivers.hostGone(host);
-    emit({ name: 'thread:died', kind: 'fetch', thread: host, error: encodeError(error), shards });
-    if (this.#stopping.signal.aborted) return;
-    this.#failedStarts = wasReady ? 0 : this.#failedStarts + 1;
-    if (this.#failedStarts > MAX_FAILED_STARTS) {
-      this.#fail(new ShardpoolError('ERR_THREAD_DIED', 'The fetch threads cannot start', { cause: error }));
-      return;
-    }
-    if (role === 'shared') void this.#replace();
-    this.#assignments.threadReady();
-  }
-
-  #receiverDied(receiver: number): void {
-    this.#receiversDrained.gone(receiver);
-    if (this.#stopping.signal.aborted) return;
-    const shards = this.#assignments.receiverDied(receiver, this.#parts.threads.takeReceiverHands(receiver));
-    this.#parts.onReceiverGone(receiver, shards);
-  }
-
-  /** At once, unless threads keep dying: then starting more of them as fast as possible helps nobody. */
-  async #replace(): Promise<void> {
-    const { clock, timers, random } = this.#parts;
-    const now = clock.monotonic();
-    this.#deaths = [...this.#deaths.filter((at) => now - at < DEATH_WINDOW_MS), now];
-    const many = this.#deaths.length - MANY_DEATHS;
-    if (many > 0) await delay(timers, backoffDelayMs(many, REPLACE_BACKOFF, random), this.#stopping.signal);
-    if (!this.#stopping.signal.aborted) this.#pool.replace();
   }
 
   /** Best effort: without it, its shards are free when its lease has run out. */

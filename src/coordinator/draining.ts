@@ -23,7 +23,7 @@ export function draining(): Draining {
   const look = () => {
     if (expected?.every((who) => answered.has(who)) === true) finished.resolve();
   };
-  const gone = (who: number) => {
+  const answer = (who: number) => {
     answered.add(who);
     look();
   };
@@ -34,9 +34,12 @@ export function draining(): Draining {
     },
     drained(who, lateHandlers) {
       late += lateHandlers;
-      gone(who);
+      answer(who);
     },
-    gone,
+    gone(who) {
+      // Before the question it says nothing about whoever has the same number by then.
+      if (expected !== null) answer(who);
+    },
     get missing() {
       return expected?.filter((who) => !answered.has(who)) ?? [];
     },

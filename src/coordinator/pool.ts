@@ -29,7 +29,7 @@ export interface FetchPoolParts {
   /** The receiver's end of the data port between a thread and a receiver, one of which is new. */
   readonly onDataPort: (receiver: number, host: HostId, port: RawPort) => void;
   readonly onMessage: (host: HostId, message: FetcherToCoordinator) => void;
-  /** The thread ended without being told to; its slot stays taken until `forget`. */
+  /** The thread has ended, or is about to after a kill; its slot stays taken until `forget`. */
   readonly onDeath: (death: HostDeath) => void;
   /** A thread could not be started at all. */
   readonly onError: (error: unknown) => void;
@@ -40,6 +40,8 @@ export interface HostDeath {
   readonly role: HostRole;
   /** False when it died of its start. */
   readonly wasReady: boolean;
+  /** It was told to end. */
+  readonly wasTold: boolean;
   readonly error: unknown;
 }
 
@@ -131,8 +133,7 @@ export function createFetchPool(parts: FetchPoolParts): FetchPool {
       hosts.delete(host);
       starting.get(host)?.reject(error);
       control.close();
-      if (entry.ending) slots.add(host);
-      else if (!destroying) parts.onDeath({ host, role, wasReady: entry.ready, error });
+      if (!destroying) parts.onDeath({ host, role, wasReady: entry.ready, wasTold: entry.ending, error });
     };
     const done = run.then(
       () => died(new ShardpoolError('ERR_THREAD_DIED', `Fetch thread ${host} ended by itself`)),

@@ -46,16 +46,21 @@ export function createReceivers(parts: ReceiversParts): Receivers {
     const gone = deferred();
     links.set(receiver, { link, gone });
     link.onMessage((message) => parts.onMessage(receiver, message));
-    link.onClose(() => {
-      links.delete(receiver);
-      gone.resolve();
-      const hosts = parts.hosts();
-      held.set(receiver, new Set(hosts));
-      for (const host of hosts) parts.release(host, receiver);
-      parts.onGone(receiver);
-      look(receiver);
-    });
     parts.onJoined(receiver);
+  };
+
+  const closed = (receiver: number, link: ReceiverLink) => {
+    if (waiting.get(receiver) === link) waiting.delete(receiver);
+    const known = links.get(receiver);
+    if (known?.link !== link) return;
+    links.delete(receiver);
+    known.gone.resolve();
+    const hosts = parts.hosts();
+    held.set(receiver, new Set(hosts));
+    // The threads stop reading for it before they let go of it.
+    parts.onGone(receiver);
+    for (const host of hosts) parts.release(host, receiver);
+    look(receiver);
   };
 
   const look = (receiver: number) => {
@@ -72,6 +77,8 @@ export function createReceivers(parts: ReceiversParts): Receivers {
       return [...links.keys()];
     },
     join(receiver, link) {
+      // At once: a port tells nobody who asks later that it is closed.
+      link.onClose(() => closed(receiver, link));
       if (held.has(receiver) || links.has(receiver)) waiting.set(receiver, link);
       else add(receiver, link);
     },

@@ -78,6 +78,11 @@ export function createOutbox(parts: OutboxParts): Outbox {
       const way: Way = {
         isValid: () => parts.fence.isValid(generation),
         send(batch) {
+          // The receiver is dead, and the word that revokes this reader is on its way.
+          if (ports.get(receiver) !== port) {
+            parts.budget.giveBack(batch.units, batch.n);
+            return;
+          }
           parts.budget.sent(receiver, batch.units, batch.n);
           port.post(batch, [batch.ab]);
         },

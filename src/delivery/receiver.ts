@@ -43,6 +43,8 @@ export class Receiver {
   readonly #parts: ReceiverParts;
   readonly #inboxes = new Map<ShardIndex, ShardInbox>();
   readonly #sources = new Map<HostId, FetchSource>();
+  /** Shards that have ended, and their last epochs: a reader of before may still send something. */
+  readonly #over = new Map<ShardIndex, number>();
   #acked = new Map<ShardIndex, AckedRow>();
   #flushing = false;
   #draining = false;
@@ -167,6 +169,12 @@ export class Receiver {
   }
 
   #fromFetcher(source: FetchSource, message: FetcherToReceiver): void {
+    if (message.epoch <= (this.#over.get(message.shard) ?? 0)) {
+      if (message.type === 'batch') {
+        this.#release({ type: 'batch', epoch: message.epoch, source, message });
+      }
+      return;
+    }
     const inbox = this.#inbox(message.shard);
     const { epoch } = message;
     if (message.type === 'end') {
@@ -188,7 +196,10 @@ export class Receiver {
     this.#repayGivenUp(inbox);
     // What was acked under the lost lease and not yet sent counts no more.
     if (row.reason === 'lease-lost') this.#acked.delete(row.shard);
-    if (row.reason === 'shard-end' && !inbox.busy) this.#inboxes.delete(row.shard);
+    if (row.reason === 'shard-end' && !inbox.busy) {
+      this.#inboxes.delete(row.shard);
+      this.#over.set(row.shard, row.epoch);
+    }
     this.#pump(row.shard, inbox);
     this.#lookDrained();
   }

@@ -8,7 +8,7 @@ import type { BudgetTaker } from '../platform/byte-budget.ts';
 import { budgetUnits } from '../platform/byte-budget.ts';
 import type { Timer, Timers } from '../platform/timers.ts';
 
-/** A thread that gives back an unused reservation has nobody to tell, so a waiter also looks for itself. */
+/** A thread that gives back an unused reservation tells no other one, so a waiter also looks for itself. */
 const LOOK_AGAIN_MS = 100;
 const LEAST_UNITS = budgetUnits(64 * 1024);
 
@@ -50,7 +50,11 @@ export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
     // While a short read goes on, that is what the next one waits for: holding the ticket meanwhile would keep every other
     // thread from reading.
     if (budget.tryReserve(units, !shortRead, records)) {
-      return { units, done: () => budget.giveBack(0, records) };
+      const done = () => {
+        budget.giveBack(0, records);
+        wake();
+      };
+      return { units, done };
     }
     const least = Math.min(units, LEAST_UNITS);
     if (shortRead || (least === units && records <= 1) || !budget.tryReserve(least)) return null;

@@ -8,7 +8,7 @@ import type { Processor } from '../codec/processor.ts';
 import type { KinesisApi, Page } from '../kinesis/api.ts';
 import { KinesisError } from '../kinesis/errors.ts';
 import { type EncodedError, encodeError } from '../model/errors.ts';
-import { isBefore, type Position, sequencePosition } from '../model/position.ts';
+import type { Position } from '../model/position.ts';
 import type { PageSink } from '../model/page-sink.ts';
 import type { ChildShard, EndReason, ShardLoss, ShardState } from '../model/shard.ts';
 import { backoffDelayMs } from '../platform/backoff.ts';
@@ -257,48 +257,41 @@ export class ShardReader {
   }
 
   /** Says what became of the page; null when the reader was stopped on the way. */
-  async #deaggregate(page: Page, first: Reservation): Promise<TakenPage | null> {
-    const { sink, onWork } = this.#parts;
+  async #deaggregate(page: Page, reservation: Reservation): Promise<TakenPage | null> {
+    const { onWork } = this.#parts;
     const parts = { ...this.#parts, onRecord: onWork.record };
     const pieces = deaggregation(page, this.#position.current, parts);
-    let reservation = first;
+    let maxBytes = reservation.units * BUDGET_UNIT_BYTES + STEP_BYTES;
+    let held = reservation;
     let units = 0;
-    for (let done = false; !done; ) {
+    for (let done = false; ; ) {
       const outOfRange = pieces.outOfRange;
       onWork.begin();
       try {
-        done = pieces.next(reservation.units * BUDGET_UNIT_BYTES + STEP_BYTES);
+        done = pieces.next(maxBytes);
       } catch (error) {
-        this.#settle(reservation);
+        this.#settle(held);
         throw error;
       } finally {
         onWork.end();
       }
       this.#outOfRange += pieces.outOfRange - outOfRange;
       if (done) break;
-      // The rest of the page is still there.
-      const rest = budgetUnits(pieces.restBytes);
-      units += this.#settle(reservation, rest);
-      const next = await this.#roomForRest(rest);
-      if (next === null) return null;
-      reservation = next;
+      // The page is larger than what was reserved: the handler gets on with what came out of it before there is more. It does not
+      // wait for the budget, where two such pages would wait for each other; what it is itself is counted until it is done.
+      const slab = budgetUnits(page.slab.byteLength);
+      units += this.#settle(held, slab);
+      held = { units: slab, done: () => undefined };
+      maxBytes = STEP_BYTES;
+      await this.#waitForHandler();
+      if (this.#stopping.signal.aborted) {
+        this.#settle(held);
+        return null;
+      }
     }
-    units += this.#settle(reservation);
+    units += this.#settle(held);
     if (pieces.last !== null) this.#position.moveTo(pieces.last);
     return { bytes: page.slab.byteLength, records: page.count, units, userRecords: pieces.userRecords };
-  }
-
-  /** The page turns out larger than what was reserved: the handler gets on with what came out first. Null when stopped. */
-  async #roomForRest(restUnits: number): Promise<Reservation | null> {
-    const { sink } = this.#parts;
-    await this.#waitForHandler();
-    // Held no longer: two readers that each waited for what the other one holds would wait for ever.
-    sink.endPage(restUnits);
-    if (this.#stopping.signal.aborted) return null;
-    const reservation = await this.#reserve({ units: restUnits + budgetUnits(STEP_BYTES), records: 1 });
-    if (reservation === null || !this.#stopping.signal.aborted) return reservation;
-    this.#settle(reservation);
-    return null;
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -14,23 +14,20 @@ const LONGEST_SHOWN = 100;
 
 /** What came, in one line and never at length. */
 export function show(value: unknown): string {
-  const text = plainly(value).replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+  return brief(plainly(value).replaceAll('\n', '\\n').replaceAll('\r', '\\r'));
+}
+
+export function brief(text: string): string {
   return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}...`;
 }
 
 function plainly(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return `'${value}'`;
-    case 'bigint':
-      return `${value}n`;
-    case 'function':
-      return isClass(value) ? `the class ${value.name}`.trimEnd() : 'a function';
-    case 'object':
-      return value === null ? 'null' : objectPlainly(value);
-    default:
-      return String(value);
-  }
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'bigint') return `${value}n`;
+  if (isClass(value)) return `the class ${value.name}`.trimEnd();
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return objectPlainly(value);
+  return String(value);
 }
 
 function objectPlainly(value: object): string {
@@ -43,7 +40,8 @@ function objectPlainly(value: object): string {
     return `an instance of ${typeof constructor === 'function' ? constructor.name : 'a class'}`;
   }
   try {
-    return (JSON.stringify(value) as string | undefined) ?? 'an object';
+    const json: string | undefined = JSON.stringify(value);
+    return json ?? 'an object';
   } catch {
     return Array.isArray(value) ? 'an array' : 'an object';
   }
@@ -94,11 +92,17 @@ export function object(
   value: unknown,
   keys: readonly string[],
 ): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(name, 'an object', value);
-  const stray = Object.keys(value).find((key) => !keys.includes(key));
+  const given = bag(name, value);
+  const stray = Object.keys(given).find((key) => !keys.includes(key));
   if (stray !== undefined)
     throw invalid(name, `an object with the keys ${keys.join(', ')}`, stray, didYouMean(stray, keys, '; '));
+  return given;
+}
+
+/** An object of fields, of a class of one's own too; not a promise of one, a date or a map, which would all seem to be empty. */
+export function bag(name: string, value: unknown): Readonly<Record<string, unknown>> {
+  const tag = Object.prototype.toString.call(value);
+  if (tag !== '[object Object]' && tag !== '[object Module]') throw invalid(name, 'an object', value);
   return value as Readonly<Record<string, unknown>>;
 }
 
@@ -122,11 +126,12 @@ export function nearest(given: string, names: readonly string[]): string | null 
     if (edits < fewest) [best, fewest] = [name, edits];
   }
   if (best !== null) return best;
+  const away = (name: string) => Math.abs(bare(name).length - typed.length);
   const stems = names.filter((name) => {
     const [short, long] = [typed, bare(name)].toSorted((a, b) => a.length - b.length) as [string, string];
     return short.length >= SHORTEST_STEM && (long.startsWith(short) || long.endsWith(short));
   });
-  return stems.toSorted((a, b) => b.length - a.length)[0] ?? null;
+  return stems.toSorted((a, b) => away(a) - away(b))[0] ?? null;
 }
 
 /** Letters to add, to leave out, to change, or to swap with the next one. */

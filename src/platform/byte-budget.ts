@@ -148,7 +148,9 @@ export function budgetReleaser(memory: SharedArrayBuffer, receiver: number): Bud
 
 /** The side of whoever looks after the threads: repays what the dead cannot. */
 export interface BudgetKeeper {
-  /** Gives back what a dead fetch thread had taken and not sent, and its ticket. Returns the units. */
+  /** The thread waits for nothing any more: nobody else must wait because of it. */
+  dropClaim(thread: number): void;
+  /** Gives back what a dead fetch thread had taken and not sent, once it can do nothing more. Returns the units. */
   repayThread(thread: number): number;
   /** Gives back what a dead receiver had not released, once nobody sends to it any more. Returns the units. */
   repayReceiver(receiver: number): number;
@@ -161,13 +163,17 @@ export function budgetKeeper(memory: SharedArrayBuffer): BudgetKeeper {
   /** The difference of two counts, which wrap around. The cells are the next one's, whose life begins at nothing. */
   const outstanding = (base: number, taken: number, given: number) =>
     (Atomics.exchange(cells, base + taken, 0) - Atomics.exchange(cells, base + given, 0)) | 0;
+  const dropClaim = (thread: number) => {
+    Atomics.store(cells, threadBase(thread) + STARVING, 0);
+    Atomics.compareExchange(cells, TICKET, thread + 1, NO_TICKET);
+  };
   return {
+    dropClaim,
     repayThread(thread) {
       const base = threadBase(thread);
       const units = outstanding(base, TAKEN, SENT);
       giveRoom(cells, units, outstanding(base, TAKEN_RECORDS, SENT_RECORDS));
-      Atomics.store(cells, base + STARVING, 0);
-      Atomics.compareExchange(cells, TICKET, thread + 1, NO_TICKET);
+      dropClaim(thread);
       return units;
     },
     repayReceiver(receiver) {

@@ -133,7 +133,7 @@ export class CoordinatorHarness {
   /** A fetch thread dies, of an error or because it was told to by `kill`. */
   die(host: number, error: unknown = new Error('died')): void {
     this.hosts = this.hosts.filter((each) => each !== host);
-    this.hooks.onDeath({ host, role: 'shared', wasReady: true, error });
+    this.hooks.onDeath({ host, role: 'shared', wasReady: true, wasTold: false, error });
   }
 
   #pool(hooks: Pick<FetchPoolParts, keyof Hooks>): FetchPool {

@@ -40,6 +40,16 @@ describe('draining', () => {
     expect(await isDone(nobody)).to.equal(true);
   });
 
+  it('a death before the question does not count: another one may have its number by then', async () => {
+    const waiting = draining();
+    waiting.gone(0);
+    waiting.expect([0]);
+    expect(await isDone(waiting)).to.equal(false);
+    expect(waiting.missing).to.deep.equal([0]);
+    waiting.drained(0, 0);
+    expect(await isDone(waiting)).to.equal(true);
+  });
+
   it('names those that have not answered', () => {
     const waiting = draining();
     expect(waiting.missing).to.deep.equal([]);

@@ -1,9 +1,13 @@
 // The receivers: the number of a dead one is taken again only when no fetch thread can send to it any more.
 
 import { expect } from 'chai';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { createReceivers, type ReceiverLink, type Receivers } from '../../src/coordinator/receivers.ts';
+import type { RawPort } from '../../src/model/port.ts';
+import { portOf as rawPortOf } from '../../src/platform/port.ts';
 import type { CoordinatorToReceiver, ReceiverToCoordinator } from '../../src/protocol.ts';
 import { createFakePort, type FakePort, FakeRawPort } from '../fakes/ports.ts';
+import { until } from '../support/until.ts';
 
 type Link = FakePort<CoordinatorToReceiver, ReceiverToCoordinator>;
 
@@ -45,13 +49,14 @@ describe('receivers', () => {
     expect(world.messages).to.deep.equal([[1, 'drained']]);
   });
 
-  it('a dead one is not ready any more when its death is told, and every fetch thread is asked to let go before', () => {
+  it('a dead one is not ready any more when its death is told; then every fetch thread is asked to let go', () => {
     const world = new World();
     const dead = world.join(0);
     world.join(1);
     dead.far.closeFromAfar();
     expect(world.receivers.ready).to.deep.equal([1]);
-    expect(world.log.slice(2)).to.deep.equal(['release 0 from 0', 'release 0 from 1', 'gone 0']);
+    // What is revoked at its death is not read any more when the thread lets go.
+    expect(world.log.slice(2)).to.deep.equal(['gone 0', 'release 0 from 0', 'release 0 from 1']);
     world.receivers.post(0, { type: 'drain' });
     expect(dead.far.sent).to.deep.equal([]);
   });
@@ -124,6 +129,46 @@ describe('receivers', () => {
     expect(world.log.filter((each) => each === 'joined 0')).to.have.length(2);
     world.receivers.broadcast({ type: 'drain' });
     expect(next.far.sent).to.have.length(1);
+  });
+
+  it('one that dies while it waits for its number does not join, and the next that waits does', () => {
+    const world = new World();
+    world.join(0).far.closeFromAfar();
+    world.join(0).far.closeFromAfar();
+    const living = world.join(0);
+    for (const host of [0, 1]) world.receivers.released(host, 0);
+    expect(world.log.filter((each) => each === 'joined 0')).to.have.length(2);
+    world.receivers.broadcast({ type: 'drain' });
+    expect(living.far.sent).to.have.length(1);
+  });
+
+  it('the death of one that waits and is replaced there says nothing about who waits now', () => {
+    const world = new World();
+    world.join(0).far.closeFromAfar();
+    const replaced = world.join(0);
+    world.join(0);
+    replaced.far.closeFromAfar();
+    for (const host of [0, 1]) world.receivers.released(host, 0);
+    expect(world.receivers.ready).to.deep.equal([0]);
+  });
+
+  it('a real thread that ends while it waits for its number is not taken for a live one: its port tells it once', async () => {
+    const world = new World();
+    world.join(0).far.closeFromAfar();
+    const { port1, port2 } = new MessageChannel();
+    let closed = false;
+    port2.on('close', () => (closed = true));
+    const source = `require('node:worker_threads').parentPort.once('message', (port) => {
+      port.on('message', () => {});
+      setImmediate(() => process.exit(1));
+    });`;
+    const worker = new Worker(source, { eval: true });
+    worker.postMessage(port1, [port1]);
+    world.receivers.join(0, rawPortOf(port2 as unknown as RawPort));
+    await until('its port is closed', 10_000, () => closed);
+    for (const host of [0, 1]) world.receivers.released(host, 0);
+    expect(world.receivers.ready).to.deep.equal([]);
+    expect(world.log.filter((each) => each === 'joined 0')).to.have.length(1);
   });
 
   it('the deaths of two are told apart', () => {

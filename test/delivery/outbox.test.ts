@@ -2,6 +2,8 @@
 
 import { expect } from 'chai';
 import { WINDOW_BATCHES } from '../../src/delivery/outbox.ts';
+import type { FetcherToReceiver, ReceiverToFetcher } from '../../src/protocol.ts';
+import { createFakePort } from '../fakes/ports.ts';
 import { integerFrom, seededRandom } from '../fakes/random.ts';
 import { OutboxHarness } from './outbox-harness.ts';
 
@@ -264,6 +266,30 @@ describe('outbox, end', () => {
     harness.shard.close('requested');
     harness.page([100, 100]);
     expect(harness.types).to.deep.equal(['end']);
+    harness.expectBalanced();
+  });
+
+  it('what a page brings after the receiver was let go of is given back at once, and costs the next one nothing', () => {
+    const harness = new OutboxHarness({ maxRecords: 1 });
+    harness.page([10]);
+    harness.outbox.disconnect(0);
+    // What was on its way is repaid by the coordinator; this thread was the last to let go.
+    expect(harness.keeper.repayReceiver(0)).to.equal(1);
+    harness.page([10, 10]);
+    harness.page([10], harness.shard, true);
+    expect(harness.batches).to.have.length(1);
+    harness.shard.close('requested');
+    harness.expectBalanced();
+  });
+
+  it('a reader that was opened for the receiver before sends nothing to the one that has its number now', () => {
+    const harness = new OutboxHarness({ maxRecords: 1 });
+    harness.outbox.disconnect(0);
+    const next = createFakePort<FetcherToReceiver, ReceiverToFetcher>();
+    harness.outbox.connect(0, next.port);
+    harness.page([10]);
+    expect(next.far.sentOf('batch')).to.deep.equal([]);
+    harness.shard.close('requested');
     harness.expectBalanced();
   });
 

@@ -194,6 +194,38 @@ describe('receiver, epochs', () => {
     harness.expectBalanced();
   });
 
+  it('what an earlier reader still sends after the end of the shard is released, and no stop waits for it', async () => {
+    const harness = running({ handler: { handle: () => undefined } });
+    harness.addHost(1);
+    // The first reader is busy with a page and has not read that the shard has moved.
+    harness.epoch({ shard: 0, epoch: 2, host: 1 });
+    harness.send(1, 0, 2, 1, 3);
+    harness.sendEnd(1, 0, 2);
+    await harness.settle();
+    expect(harness.ackedUpTo(0)).to.equal(SHARD_END);
+    harness.revoke(0, 2, 'shard-end');
+    harness.send(0, 0, 1, 1, 3);
+    harness.sendEnd(0, 0, 1, 'requested');
+    await harness.settle();
+    harness.expectBalanced();
+    expect(harness.released(0)).to.deep.equal({ 0: 1 });
+    harness.tell({ type: 'drain' });
+    await harness.settle();
+    expect(harness.toCoordinatorOf('drained')).to.have.length(1);
+  });
+
+  it('a shard that has ended may come again under another lease: its next epoch is handled', async () => {
+    const harness = running({ handler: { handle: () => undefined } });
+    harness.sendEnd(0, 0, 1);
+    await harness.settle();
+    harness.revoke(0, 1, 'shard-end');
+    harness.epoch({ shard: 0, epoch: 2, host: 0, token: 2 });
+    harness.send(0, 0, 2, 1, 3);
+    await harness.settle();
+    expect(harness.ackedUpTo(0)).to.equal(at(3));
+    harness.expectBalanced();
+  });
+
   it('what a dead thread had sent is handled and acked before what its successor sends', async () => {
     const harness = running();
     harness.addHost(1);

@@ -205,6 +205,42 @@ describe('receiver, a shard that leaves it', () => {
     expect(harness.handled).to.deep.equal([1, 2, 3, 1, 2, 3]);
   });
 
+  it('a batch in hand that keeps failing is given back and not tried again, and the shard can leave', async () => {
+    const harness = running();
+    harness.send(0, 0, 1, 1, 3);
+    await harness.settle();
+    harness.tell({ type: 'yield', shard: 0, epoch: 1 });
+    harness.lastCall.end.reject(new Error('no'));
+    await harness.time.advance(60_000);
+    expect(harness.calls).to.have.length(1);
+    expect(harness.toCoordinatorOf('yielded')).to.deep.equal([{ type: 'yielded', shard: 0, epoch: 1 }]);
+    harness.expectBalanced();
+    // It comes back under the same lease, where what fails is tried again.
+    harness.epoch({ shard: 0, epoch: 2, host: 1 });
+    harness.send(1, 0, 2, 1, 3);
+    await harness.settle();
+    harness.lastCall.end.reject(new Error('no'));
+    await harness.time.advance(10_000);
+    harness.lastCall.end.resolve();
+    await harness.settle();
+    expect(harness.calls).to.have.length(3);
+    expect(harness.ackedUpTo(0)).to.equal(at(3));
+    harness.expectBalanced();
+  });
+
+  it('one that waits for its next attempt when the word comes is given back at once', async () => {
+    const harness = running();
+    harness.send(0, 0, 1, 1, 3);
+    await harness.settle();
+    harness.lastCall.end.reject(new Error('no'));
+    await harness.settle();
+    harness.tell({ type: 'yield', shard: 0, epoch: 1 });
+    await harness.settle();
+    expect(harness.toCoordinatorOf('yielded')).to.have.length(1);
+    expect(harness.calls).to.have.length(1);
+    harness.expectBalanced();
+  });
+
   it('takes it up again under the same lease, behind what another one did meanwhile', async () => {
     const harness = running();
     harness.send(0, 0, 1, 1, 3);

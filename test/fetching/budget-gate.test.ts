@@ -5,6 +5,9 @@ import { budgetGate } from '../../src/fetching/budget-gate.ts';
 import { type BudgetTaker, budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
 import { createVirtualTime } from '../fakes/virtual-time.ts';
 
+/** Of so many units, without an estimate of its records. */
+const page = (units: number) => ({ units, records: 1 });
+
 function setUp() {
   const time = createVirtualTime();
   const state = { free: 0, abandoned: 0, looks: 0 };
@@ -26,7 +29,7 @@ function setUp() {
   const gate = budgetGate(budget, time.timers);
   const served: string[] = [];
   const reserve = (name: string, units: number, signal = new AbortController().signal) =>
-    gate.reserve(units, signal).then((reserved) => {
+    gate.reserve(page(units), signal).then((reserved) => {
       served.push(reserved ? name : `${name} gave up`);
     });
   return { time, state, gate, served, reserve };
@@ -36,9 +39,9 @@ describe('budget gate', () => {
   it('serves at once what there is room for', async () => {
     const { state, gate, time } = setUp();
     state.free = 5;
-    expect(gate.tryReserve(3)?.units).to.equal(3);
-    expect(gate.tryReserve(3)).to.equal(null);
-    expect((await gate.reserve(2, new AbortController().signal))?.units).to.equal(2);
+    expect(gate.tryReserve(page(3))?.units).to.equal(3);
+    expect(gate.tryReserve(page(3))).to.equal(null);
+    expect((await gate.reserve(page(2), new AbortController().signal))?.units).to.equal(2);
     expect(state.free).to.equal(0);
     expect(time.pending()).to.equal(0);
   });
@@ -51,7 +54,7 @@ describe('budget gate', () => {
     gate.wake();
     await time.advance(0);
     expect(served).to.deep.equal([]);
-    expect(gate.tryReserve(1)).to.equal(null);
+    expect(gate.tryReserve(page(1))).to.equal(null);
     state.free = 11;
     gate.wake();
     await time.advance(0);
@@ -104,14 +107,14 @@ describe('budget gate', () => {
   it('is not entered with a signal that is aborted already', async () => {
     const { state, gate } = setUp();
     state.free = 1;
-    expect(await gate.reserve(1, AbortSignal.abort())).to.equal(null);
+    expect(await gate.reserve(page(1), AbortSignal.abort())).to.equal(null);
     expect(state.free).to.equal(1);
   });
 
   it('without room for a whole page one read at a time goes on with 64 KiB: a hung handler stops nobody else', async () => {
     const { state, gate, served, reserve, time } = setUp();
     state.free = 100;
-    const short = gate.tryReserve(10_240);
+    const short = gate.tryReserve(page(10_240));
     expect(short?.units).to.equal(64);
     void reserve('second', 10_240);
     state.free = 100;
@@ -132,9 +135,9 @@ describe('budget gate', () => {
     const held = budgetTaker(memory, 1);
     expect(held.tryReserve(100)).to.equal(true);
     const { signal } = new AbortController();
-    const short = await gate.reserve(200, signal);
+    const short = await gate.reserve(page(200), signal);
     expect(short?.units).to.equal(64);
-    const waiting = gate.reserve(200, signal);
+    const waiting = gate.reserve(page(200), signal);
     await time.advance(500);
     expect(other.tryReserve(64)).to.equal(true);
     short?.done();

@@ -139,6 +139,35 @@ describe('byte budget', () => {
     expect([free(), freeRecords()]).to.deep.equal([100, 1_000]);
   });
 
+  it('the claim of a thread that is being killed is dropped at once, and again when all of it is repaid', () => {
+    const { a, b, releaser, keeper, free, freeRecords } = setUp(100);
+    a.tryReserve(30);
+    a.settle(30, 30, 7);
+    a.tryReserve(90);
+    expect(b.tryReserve(1)).to.equal(false);
+    keeper.dropClaim(0);
+    expect(releaser.isStarving(0)).to.equal(false);
+    expect(b.tryReserve(1)).to.equal(true);
+    // What it has taken stays taken: it runs on for a moment, and may send that yet.
+    expect([free(), freeRecords()]).to.deep.equal([69, 993]);
+    a.sent(0, 20, 4);
+    a.tryReserve(90);
+    expect(b.tryReserve(1)).to.equal(false);
+    expect(keeper.repayThread(0)).to.equal(10);
+    expect([free(), freeRecords()]).to.deep.equal([79, 996]);
+    expect(releaser.isStarving(0)).to.equal(false);
+    expect(b.tryReserve(1)).to.equal(true);
+  });
+
+  it('a claim is dropped by the number of its thread, and no other loses its own', () => {
+    const { a, b, releaser, keeper } = setUp(100);
+    a.tryReserve(50);
+    b.tryReserve(80);
+    keeper.dropClaim(0);
+    expect(releaser.isStarving(1)).to.equal(true);
+    expect(a.tryReserve(10)).to.equal(false);
+  });
+
   it('repays what was sent to a dead receiver and not released, also by threads that are dead themselves', () => {
     const { a, b, releaser, other, keeper, free, freeRecords } = setUp(100);
     for (const [taker, units, to] of [
