@@ -312,6 +312,7 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     this.#startOver.abort();
     this.#isReady = false;
     this.#puller?.drain();
+    this.#handlerThreads?.drain();
     const outcome = await this.#coordination?.stop(deadlineMs);
     // Handlers that still run, or that a hung coordinator could not tell: nothing of theirs counts any more.
     this.#receiver?.detach();

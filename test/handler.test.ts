@@ -26,13 +26,17 @@ async function rejectionOf(promise: Promise<unknown>): Promise<ShardpoolError> {
   return error as ShardpoolError;
 }
 
+class Orders {
+  handle(): void {}
+}
+
 const NO_FUNCTIONS: readonly (readonly [unknown, string])[] = [
   [undefined, 'undefined'],
   [null, 'null'],
   ['x', "'x'"],
   [1, '1'],
   [{}, '{}'],
-  [class Orders {}, 'the class Orders'],
+  [Orders, 'the class Orders'],
   [Promise.resolve(() => 1), 'an instance of Promise'],
 ];
 
@@ -124,7 +128,7 @@ describe('toHandler', () => {
     [{ handler: 1 }, '{"handler":1}', '; it has no function `handle`, but handler'],
     [{}, '{}', '; it has no function `handle`, but nothing'],
     [[() => 1], '[null]'],
-    [class Orders {}, 'the class Orders', '; pass an object with a function `handle`'],
+    [Orders, 'the class Orders', '; pass an object with a function `handle`'],
     [Promise.resolve(() => 1), 'an instance of Promise', '; it has to be awaited first'],
     ['./h.js', "'./h.js'", '; a module is named by its URL or its absolute path'],
     ['https://host/h.js', "'https://host/h.js'", '; a module is named by its URL or its absolute path'],
@@ -148,15 +152,15 @@ describe('toHandler', () => {
   }
 
   it('takes an object of a class of its own, with what it needs', () => {
-    class Orders {
+    class Kept {
       readonly setups = 0;
       readonly save = () => this.setups;
       handle(): number {
         return this.save();
       }
     }
-    const orders = new Orders();
-    expect(toHandler(orders, 'the handler')).to.equal(orders);
+    const kept = new Kept();
+    expect(toHandler(kept, 'the handler')).to.equal(kept);
   });
 
   it('refuses an object whose handle is no function', () => {

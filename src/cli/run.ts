@@ -1,6 +1,6 @@
 // `shardpool run`: a consumer with a handler module, from the command line.
 
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Command, Option } from 'commander';
@@ -86,8 +86,11 @@ function openConsumer(options: ConsumerOptions): Consumer {
 function moduleUrl(module: string): string {
   if (/^(data|node):/.test(module)) return module;
   const path = module.startsWith('file:') ? fileURLToPath(module) : resolve(module);
-  if (!existsSync(path))
-    throw new ShardpoolError('ERR_INVALID_HANDLER', `There is no handler module ${path}`);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || found.isDirectory()) {
+    const but = found === undefined ? '' : ': it is a directory';
+    throw new ShardpoolError('ERR_INVALID_HANDLER', `There is no handler module ${path}${but}`);
+  }
   return module.startsWith('file:') ? module : pathToFileURL(path).href;
 }
 

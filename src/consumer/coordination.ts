@@ -132,11 +132,7 @@ export function createCoordination(parts: CoordinationParts): Coordination {
    * Looks at a counter in shared memory and not at messages: those may wait in the queue of a main thread that was blocked. And it
    * counts looks, because a main thread that was blocked sees only one of them.
    */
-  const watch = async (
-    watched: CoordinatorClient,
-    { progress }: SharedMemory,
-    isStarted: () => boolean,
-  ) => {
+  const watch = async (watched: CoordinatorClient, { progress }: SharedMemory, isStarted: () => boolean) => {
     const hangs = hangWatch(LOOKS);
     const view = progressView(progress);
     while (!stopping.signal.aborted && client === watched) {

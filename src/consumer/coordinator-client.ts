@@ -64,6 +64,8 @@ const STOP_SLACK_MS = 5_000;
 const EXIT_MS = 1_000;
 /** It answers `stop` at once, unless its thread stands still. */
 const STOP_ANSWER_MS = 2_000;
+/** One that is still loading its modules cannot. */
+const START_ANSWER_MS = 500;
 
 export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClient {
   const worker = new Worker(workerFile('coordinator'), {
@@ -75,6 +77,8 @@ export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClie
   const bye = deferred();
   const stopping = deferred();
   let told = false;
+  /** Before that it holds nothing that it would have to give back. */
+  let hasSession = false;
   let answered = false;
   const statuses = pendingReplies<CoordinatorStatus>();
   const checkpoints = pendingReplies<void>();
@@ -101,6 +105,7 @@ export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClie
         started.resolve(message.shards);
         break;
       case 'session':
+        hasSession = true;
         parts.onSession(message.session);
         break;
       case 'remember':
@@ -171,12 +176,12 @@ export function startCoordinator(parts: CoordinatorClientParts): CoordinatorClie
     async stop(drainMs) {
       told = true;
       post({ type: 'stop', drainMs });
-      await settledWithin(timers, stopping.promise, STOP_ANSWER_MS);
+      await settledWithin(timers, stopping.promise, hasSession ? STOP_ANSWER_MS : START_ANSWER_MS);
       // Main may have been blocked over that time: the answer is then in its queue, behind this timer.
       if (!answered) await oneTurn();
       if (answered) await settledWithin(timers, bye.promise, drainMs + STOP_SLACK_MS);
       if (!clean || !(await settledWithin(timers, exited.promise, EXIT_MS))) await worker.terminate();
-      return { late, positions, clean };
+      return { late, positions, clean: clean || !hasSession };
     },
   };
 }

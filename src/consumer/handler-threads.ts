@@ -45,6 +45,8 @@ export interface HandlerThreads {
   attach(memory: SharedMemory, links: readonly RawPort[]): Promise<void>;
   /** What the coordinator says about the shards of one that died. */
   shardsOf(receiver: number, shards: readonly string[]): void;
+  /** A stop has begun: those that die are told of, and not replaced. */
+  drain(): void;
   /** Waits until all have ended, or ends them. */
   end(graceMs: number): Promise<void>;
 }
@@ -71,6 +73,7 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
   const ended = new AbortController();
   const hangs = hangWatch(LOOKS);
   const replacing = new Set<number>();
+  let draining = false;
   let memory: SharedMemory | null = null;
 
   const startThread = (thread: number, link: Pick<ThreadLink, 'memory' | 'port'>): HandlerThread => {
@@ -124,7 +127,9 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
       // Before the first start is through, whoever waits for it gets the error.
       const wasReady = entry.isReady;
       ready.reject(error);
-      if (wasReady || replacing.has(thread)) void replace(thread, error).catch(parts.onFatal);
+      if (!wasReady && !replacing.has(thread)) return;
+      if (draining) tell(thread, error, []);
+      else void replace(thread, error).catch(parts.onFatal);
     });
     const start: MainToHandlerThread = {
       type: 'start',
@@ -138,6 +143,9 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
     return entry;
   };
 
+  const tell = (thread: number, error: ShardpoolError, shards: readonly string[]) =>
+    parts.emit({ name: 'thread:died', kind: 'handler', thread, error: encodeError(error), shards });
+
   const replace = async (thread: number, error: ShardpoolError): Promise<void> => {
     threads.delete(thread);
     replacing.add(thread);
@@ -145,8 +153,8 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
     shardsOfDead.set(thread, shards);
     const known = await Promise.race([shards.promise, delay(timers, SHARDS_MS).then(() => [])]);
     shardsOfDead.delete(thread);
-    if (ended.signal.aborted) return;
-    parts.emit({ name: 'thread:died', kind: 'handler', thread, error: encodeError(error), shards: known });
+    tell(thread, error, known);
+    if (draining) return;
     const now = performance.now();
     deaths = [...deaths.filter((at) => now - at < DEATH_WINDOW_MS), now];
     const many = deaths.length - MANY_DEATHS;
@@ -217,6 +225,9 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
       const waiting = shardsOfDead.get(receiver) ?? deferred<readonly string[]>();
       shardsOfDead.set(receiver, waiting);
       waiting.resolve(shards);
+    },
+    drain() {
+      draining = true;
     },
     async end(graceMs) {
       ended.abort();

@@ -259,7 +259,8 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
 
   /** As few moves as possible: not while others are under way, after which it is looked at again. */
   const evenOut = () => {
-    if (draining || [...all.values()].some(({ phase }) => phase === 'settling' || phase === 'yielding')) return;
+    if (draining || [...all.values()].some(({ phase }) => phase === 'settling' || phase === 'yielding'))
+      return;
     const shared = [...readers()].filter(({ isolated }) => !isolated);
     for (const assignment of surplus(
       shared.map((each) => [each, each.host] as const),

@@ -1,39 +1,39 @@
 // The coordinator: wires topology, lease table, heartbeat and pool. One per consumer, in a thread of its own.
 
-import type { KinesisApi, ShardListing } from '../kinesis/api.ts';
-import { decodeError, encodeError, ShardpoolError } from '../model/errors.ts';
-import type { FullRead, LeaseStore, SessionId } from '../model/lease-store.ts';
-import type { Position } from '../model/position.ts';
+import type { KinesisApi } from '../kinesis/api.ts';
+import { encodeError, ShardpoolError } from '../model/errors.ts';
+import type { LeaseStore, SessionId } from '../model/lease-store.ts';
 import { parentsOf } from '../model/shard.ts';
 import type { BudgetKeeper } from '../platform/byte-budget.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fence } from '../platform/fence.ts';
 import { type Bell, createBell } from '../platform/bell.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
-import { delay, settledWithin, type Timers } from '../platform/timers.ts';
+import { settledWithin, type Timers } from '../platform/timers.ts';
 import type {
   CoordinatorConfig,
   CoordinatorStatus,
-  FetcherToCoordinator,
   HostId,
   ReceiverToCoordinator,
   ThreadEvent,
 } from '../protocol.ts';
-import { claims } from './allocation.ts';
 import { type Assignments, createAssignments } from './assignments.ts';
 import type { CredentialsCache } from './credentials.ts';
 import { type Draining, draining } from './draining.ts';
+import { fetchMessages } from './fetch-messages.ts';
 import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
 import { createLeaseTable, type Lease, type LeaseTable } from './lease-table.ts';
 import { eligible } from './lineage.ts';
 import type { FetchPool, FetchPoolParts } from './pool.ts';
+import { endPredecessor } from './predecessor.ts';
 import { createReceivers, type ReceiverLink, type Receivers } from './receivers.ts';
 import { shutDown, type ShutDownOutcome } from './shutdown.ts';
 import { createShardWatch, REPLACED, type ShardWatch } from './shard-watch.ts';
 import { createStatusBoard } from './status-board.ts';
-import { ensureApp, ensureRows } from './stream-rows.ts';
+import { ensureApp } from './stream-rows.ts';
 import { openStream } from './stream-setup.ts';
 import { createSupervision, LOOK_INTERVAL_MS, type Supervision, type ThreadsView } from './supervision.ts';
+import { createSurvey, type Survey } from './survey.ts';
 import { createTopology, type Topology } from './topology.ts';
 
 export interface CoordinatorParts {
@@ -68,11 +68,7 @@ export interface CoordinatorParts {
 }
 
 const POOL_START_MS = 30_000;
-const FULL_READ_INTERVAL_MS = 10_000;
-const TAKES_IN_FLIGHT = 32;
 const FLUSH_MS = 10_000;
-const END_ATTEMPTS = 5;
-const END_RETRY_MS = 200;
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
@@ -90,19 +86,16 @@ export class Coordinator {
   readonly #flushes = pendingReplies<void>();
   readonly #receivers: Receivers;
   readonly #supervision: Supervision;
+  readonly #survey: Survey;
   readonly #bells: Bell[] = [];
-  readonly #tickBell: Bell;
+  readonly #lookBell: Bell;
   #loops: Promise<void>[] = [];
-  #start: Position | null = null;
-  #listing: ShardListing = { shards: [], serverTimeMs: 0 };
-  #read: FullRead = { app: null, sessions: [], shards: [] };
-  #fullReadAt = -Infinity;
   #failed = false;
 
   constructor(parts: CoordinatorParts) {
     const { config, clock, timers, fence, store } = parts;
     this.#parts = parts;
-    this.#tickBell = this.#bell();
+    this.#lookBell = this.#bell();
     this.#supervision = createSupervision({
       ...parts,
       stopping: this.#stopping.signal,
@@ -128,7 +121,17 @@ export class Coordinator {
     this.#pool = parts.createPool({
       receivers: () => this.#receivers.ready,
       onDataPort: (receiver, host, port) => this.#receivers.post(receiver, { type: 'host', host, port }),
-      onMessage: (host, message) => this.#fromFetcher(host, message),
+      onMessage: fetchMessages({
+        ...parts,
+        assignments: () => this.#assignments,
+        receivers: () => this.#receivers,
+        watch: () => this.#watch,
+        topology: () => this.#topology,
+        board: this.#board,
+        drained: this.#fetchersDrained,
+        post: (host, message) => this.#pool.post(host, message),
+        onFatal: (error) => this.#fail(error),
+      }),
       onDeath: (death) => this.#supervision.hostDied(death),
       onError: (error) => this.#fail(error),
     });
@@ -146,7 +149,7 @@ export class Coordinator {
       },
       onRenewed: (session) => {
         parts.onSession(session);
-        this.#tickBell.ring();
+        this.#lookBell.ring();
       },
       onError: (error) => parts.log('The heartbeat could not be written', error),
     });
@@ -168,7 +171,7 @@ export class Coordinator {
       isolationHost: () => this.#pool.isolation(),
       endIsolation: () => this.#pool.endIsolation(),
       readyReceivers: () => this.#receivers.ready,
-      rangeOf: (shardId) => this.#listing.shards.find((shard) => shard.shardId === shardId) ?? null,
+      rangeOf: (shardId) => this.#survey.listing.shards.find((shard) => shard.shardId === shardId) ?? null,
       hasInHand: (host, shard) => parts.threads.hostHas(host, shard),
       toHost: (host, message) => this.#pool.post(host, message),
       toReceiver: (receiver, message) => this.#receivers.post(receiver, message),
@@ -183,13 +186,21 @@ export class Coordinator {
       leases: () => this.#leases,
       assignments: () => this.#assignments,
     });
+    this.#survey = createSurvey({
+      ...parts,
+      stopping: this.#stopping.signal,
+      heartbeat: () => this.#heartbeat,
+      leases: () => this.#leases,
+      watch: () => this.#watch,
+      onListed: () => this.#lookBell.ring(),
+    });
     this.#topology = createTopology({
       ...config,
       api: parts.api,
       clock,
       timers,
       random: parts.random,
-      onListing: (listing) => this.#listed(listing),
+      onListing: (listing) => this.#survey.listed(listing),
       onRetry: (error, attempt, delayMs) =>
         parts.emit({ name: 'topology:retry', error: encodeError(error), attempt, delayMs }),
       onFatal: (error) => this.#fail(error),
@@ -207,18 +218,16 @@ export class Coordinator {
     const { stream } = config.address;
     const listing = await openStream({ api, config, stream, clock, timers, signal });
     const app = await ensureApp(store, config, listing.serverTimeMs);
-    this.#start = app.start;
-    if (parts.predecessor !== null) await this.#endSession(parts.predecessor);
+    if (parts.predecessor !== null) await endPredecessor({ ...parts, stopping: signal }, parts.predecessor);
     await this.#heartbeat.start();
     parts.onSession(this.#heartbeat.session);
-    this.#read = await store.readAll();
-    await this.#listed(listing);
+    await this.#survey.begin(app.start, listing);
     await threads;
-    await this.#tick();
+    await this.#survey.look();
     this.#topology.start();
     const jittered = (ms: number) => () => ms * (0.9 + 0.2 * this.#parts.random());
     this.#loops = [
-      this.#every(this.#tickBell, jittered(config.coordinationIntervalMs), () => this.#tick()),
+      this.#every(this.#lookBell, jittered(config.coordinationIntervalMs), () => this.#survey.look()),
       this.#every(this.#bell(), jittered(config.checkpointIntervalMs), () => this.#leases.flush()),
       this.#every(
         this.#bell(),
@@ -303,7 +312,7 @@ export class Coordinator {
   }
 
   status(): CoordinatorStatus {
-    const { listing, shards } = { listing: this.#listing, shards: this.#read.shards };
+    const { listing, rows: shards } = this.#survey;
     const loads = new Map<HostId, number>();
     for (const { host } of this.#assignments.all.values()) {
       if (host !== null) loads.set(host, (loads.get(host) ?? 0) + 1);
@@ -349,48 +358,6 @@ export class Coordinator {
     }
   }
 
-  /** One look at the store: which shards may be read, and take what is ours to take. */
-  async #tick(): Promise<void> {
-    const { store, clock, config, tick } = this.#parts;
-    tick();
-    if (!this.#heartbeat.isValid()) return;
-    const light = await store.readTick();
-    const now = clock.monotonic();
-    if (light.app?.rev !== this.#read.app?.rev || now - this.#fullReadAt >= FULL_READ_INTERVAL_MS) {
-      this.#read = await store.readAll();
-      this.#fullReadAt = now;
-    } else {
-      this.#read = { ...light, shards: this.#read.shards };
-    }
-    const { shards, sessions } = this.#read;
-    const ready = eligible(shards, this.#listing.shards).eligible;
-    const held = new Set(this.#leases.held.keys());
-    const mine = claims(shards, ready, sessions, this.#heartbeat.session, held, config.maxShards);
-    for (let i = 0; i < mine.length && !this.#stopping.signal.aborted; i += TAKES_IN_FLIGHT) {
-      await Promise.all(mine.slice(i, i + TAKES_IN_FLIGHT).map((row) => this.#leases.take(row)));
-    }
-    tick();
-  }
-
-  async #listed(listing: ShardListing): Promise<void> {
-    const { store, api, emit } = this.#parts;
-    if (this.#start === null) return;
-    const first = this.#listing.shards.length === 0;
-    const before = new Set(this.#listing.shards.map(({ shardId }) => shardId));
-    const rows = (await store.readAll()).shards;
-    const replaced = await ensureRows(store, api, this.#start, listing, rows, this.#stopping.signal);
-    this.#listing = listing;
-    await this.#watch.listed(listing, rows, replaced);
-    const added = listing.shards.filter(({ shardId }) => !before.has(shardId)).map(({ shardId }) => shardId);
-    if (added.length > 0 && !first) {
-      const closed = listing.shards.filter(
-        ({ endingSequenceNumber }) => endingSequenceNumber !== null,
-      ).length;
-      emit({ name: 'topology:changed', open: listing.shards.length - closed, closed, added });
-    }
-    this.#tickBell.ring();
-  }
-
   #announce(lease: Lease, host: HostId): void {
     if (this.#announced.has(lease)) return;
     this.#announced.add(lease);
@@ -403,9 +370,9 @@ export class Coordinator {
     this.#assignments.revoke(shardId, 'shard-end');
     this.#parts.emit({ name: 'shard:end', shardId, reason, position });
     // Its children may be eligible now, or not even listed yet.
-    const hasChildren = this.#listing.shards.some((shard) => parentsOf(shard).includes(shardId));
+    const hasChildren = this.#survey.listing.shards.some((shard) => parentsOf(shard).includes(shardId));
     if (!hasChildren) this.#topology.refresh([]);
-    this.#tickBell.ring();
+    this.#lookBell.ring();
   }
 
   #leaseLost({ shardId, token, acked: position }: Lease, cause: string): void {
@@ -413,82 +380,7 @@ export class Coordinator {
     const reason = cause === REPLACED ? 'shard-gone' : 'lease-lost';
     if (reason === 'lease-lost') this.#parts.emit({ name: 'lease:lost', shardId, token, cause });
     this.#parts.emit({ name: 'shard:end', shardId, reason, position });
-    this.#tickBell.ring();
-  }
-
-  #fromFetcher(host: HostId, message: FetcherToCoordinator): void {
-    const { emit, credentials } = this.#parts;
-    switch (message.type) {
-      case 'ready':
-        this.#assignments.threadReady();
-        break;
-      case 'pong':
-        this.#board.utilization(host, message.utilization);
-        break;
-      case 'state': {
-        const shardId = this.#shardIdOf(message);
-        if (shardId !== null) this.#watch.said(shardId, message);
-        break;
-      }
-      case 'shardEnd':
-        // The page names the children, and the listing knows the rest of them: look at once. Also when the shard is not
-        // assigned any more: the ack of its end comes over another port and may have overtaken this message.
-        this.#topology.refresh(message.children.map(({ shardId }) => shardId));
-        break;
-      case 'shardRetry': {
-        const shardId = this.#shardIdOf(message);
-        const { error, attempt, delayMs } = message;
-        if (shardId !== null) emit({ name: 'shard:retry', shardId, error, attempt, delayMs });
-        // Something is missing that should be there: the listing knows what.
-        if (!error.retryable) this.#topology.doubt();
-        break;
-      }
-      case 'shardFailed':
-        if (this.#shardIdOf(message) !== null) this.#fail(decodeError(message.error));
-        break;
-      case 'credentials?':
-        credentials.get(message.renew).then(
-          (value) => this.#pool.post(host, { type: 'credentials', id: message.id, value, error: null }),
-          (error: unknown) =>
-            this.#pool.post(host, {
-              type: 'credentials',
-              id: message.id,
-              value: null,
-              error: encodeError(error),
-            }),
-        );
-        break;
-      case 'receiverGone':
-        this.#receivers.released(host, message.receiver);
-        break;
-      case 'drained':
-        this.#fetchersDrained.drained(host, 0);
-        break;
-      case 'revoked':
-        break;
-      default:
-        message satisfies never;
-    }
-  }
-
-  /** Null for what an earlier reader of the shard still says. */
-  #shardIdOf({ shard, epoch }: { readonly shard: number; readonly epoch: number }): string | null {
-    const assignment = this.#assignments.byIndex(shard);
-    return assignment?.epoch === epoch ? assignment.lease.shardId : null;
-  }
-
-  /** Best effort: without it, its shards are free when its lease has run out. */
-  async #endSession(session: SessionId): Promise<void> {
-    const { store, log, timers } = this.#parts;
-    for (let attempt = 1; attempt <= END_ATTEMPTS; attempt += 1) {
-      try {
-        await store.end(session);
-        return;
-      } catch (error) {
-        log('The session of the coordinator before could not be ended', error);
-        await delay(timers, END_RETRY_MS, this.#stopping.signal);
-      }
-    }
+    this.#lookBell.ring();
   }
 
   #fail(error: unknown): void {

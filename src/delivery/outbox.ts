@@ -167,6 +167,7 @@ class PackingOutbox implements PageSink {
     budget.settle(reservedUnits, added.units, added.records);
     this.#armWait();
     this.#send();
+    this.#pending.compact();
     return added.units;
   }
 

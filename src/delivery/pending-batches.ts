@@ -2,12 +2,15 @@
 
 import { budgetUnits } from '../platform/byte-budget.ts';
 import type { BatchMessage, BatchShape, ShardIndex } from '../protocol.ts';
-import { BatchBuilder } from './packed-batch.ts';
+import { BatchBuilder, PackedColumns } from './packed-batch.ts';
 
 export interface Held {
   readonly units: number;
   readonly records: number;
 }
+
+/** What the open batch may hold beside its own bytes; copying it costs less than that is worth only beyond. */
+const PINNED_BYTES = 64 * 1024;
 
 export class PendingBatches {
   readonly #shard: ShardIndex;
@@ -18,6 +21,9 @@ export class PendingBatches {
   /** As last reported by `takeAdded`, less what was taken since. */
   #accounted: Held = { units: 0, records: 0 };
   #lagMs: number | null = null;
+  /** What the records of the open batch are views into, and how large all of that is: whole pages, of which it holds a part. */
+  #source: ArrayBufferLike | null = null;
+  #sourceBytes = 0;
 
   constructor(shard: ShardIndex, epoch: number, shape: Pick<BatchShape, 'maxRecords' | 'maxBytes'>) {
     this.#shard = shard;
@@ -68,6 +74,10 @@ export class PendingBatches {
     const full =
       open.length >= maxRecords || (open.length > 0 && open.payloadBytes + data.byteLength > maxBytes);
     if (full) this.#full.push(this.#seal());
+    if (data.buffer !== this.#source) {
+      this.#source = data.buffer;
+      this.#sourceBytes += data.buffer.byteLength;
+    }
     this.#open.add(
       data,
       partitionKey,
@@ -99,19 +109,44 @@ export class PendingBatches {
     return this.#taken(this.#open.length === 0 ? null : this.#seal());
   }
 
+  /** Lets go of the pages that the open batch is a part of: they are not counted, and it may have to wait for long. */
+  compact(): void {
+    const { payloadBytes, length } = this.#open;
+    if (length === 0 || this.#sourceBytes <= 2 * payloadBytes + PINNED_BYTES) return;
+    const columns = new PackedColumns(this.#seal());
+    for (let i = 0; i < length; i += 1) {
+      this.add(
+        columns.data(i),
+        columns.partitionKey(i),
+        columns.explicitHashKey(i),
+        columns.sequenceNumber(i),
+        columns.subSequenceNumber(i),
+        columns.arrivalMs(i),
+        columns.aggregated(i),
+        columns.marks(i),
+      );
+    }
+  }
+
   /** Drops everything; returns what it held of the budget. */
   clear(): Held {
     const held = this.#accounted;
     this.#full = [];
-    this.#open = new BatchBuilder();
+    this.#renew();
     this.#accounted = { units: 0, records: 0 };
     return held;
   }
 
   #seal(): BatchMessage {
     const sealed = this.#open.seal(this.#shard, this.#epoch, budgetUnits(this.#open.costBytes), this.#lagMs);
-    this.#open = new BatchBuilder();
+    this.#renew();
     return sealed;
+  }
+
+  #renew(): void {
+    this.#open = new BatchBuilder();
+    this.#source = null;
+    this.#sourceBytes = 0;
   }
 
   #taken(message: BatchMessage | null): BatchMessage | null {

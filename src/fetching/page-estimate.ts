@@ -61,7 +61,7 @@ export function pageEstimate(recordLimit: number): PageEstimate {
   return {
     wanted(now) {
       const least = { units: budgetUnits(MIN_PAGE_BYTES), records: MIN_PAGE_RECORDS };
-      const most = budgetUnits(MAX_PAGE_BYTES);
+      const most = Math.ceil(MAX_PAGE_BYTES * Math.max(1 / BUDGET_UNIT_BYTES, unitsPerByte ?? 0));
       // Nothing is known yet: many shards that begin with a backlog must not overdraw the budget all at once.
       if (units === null) return { units: most, records: Math.min(recordLimit, MAX_PAGE_RECORDS) };
       const guess = caughtUpAt === null ? byPages() : sinceThen(now - caughtUpAt);

@@ -18,6 +18,8 @@ export interface Cli {
   readonly child: ChildProcess;
   /** Resolves to the first line of standard output that matches; rejects when the process ends without it. */
   line(pattern: RegExp): Promise<string>;
+  /** The same on standard error. */
+  errorLine(pattern: RegExp): Promise<string>;
   /** Resolves when the process ended by itself; rejects when it does not. */
   exit(): Promise<Exit>;
 }
@@ -54,6 +56,7 @@ export function script(file: string, args: readonly string[], options: CliOption
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
+    look();
   });
   const closed = once(child, 'close').then(([code]: unknown[]) => {
     started.delete(child);
@@ -73,26 +76,29 @@ export function script(file: string, args: readonly string[], options: CliOption
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
   };
 
+  const lineOf = (text: () => string, pattern: RegExp): Promise<string> => {
+    const found = new Promise<string>((resolve, reject) => {
+      const looker = () => {
+        // What follows the last line break may be half a line.
+        const line = text()
+          .split('\n')
+          .slice(0, -1)
+          .find((each) => pattern.test(each));
+        if (line !== undefined) resolve(line);
+        else if (ended) reject(new Error(`ended without a line like ${pattern}\n${stdout}\n${stderr}`));
+        else return;
+        lookers.delete(looker);
+      };
+      lookers.add(looker);
+      looker();
+    });
+    return within(`a line like ${pattern}`, found);
+  };
+
   return {
     child,
-    line(pattern) {
-      const found = new Promise<string>((resolve, reject) => {
-        const looker = () => {
-          // What follows the last line break may be half a line.
-          const line = stdout
-            .split('\n')
-            .slice(0, -1)
-            .find((each) => pattern.test(each));
-          if (line !== undefined) resolve(line);
-          else if (ended) reject(new Error(`ended without a line like ${pattern}\n${stdout}\n${stderr}`));
-          else return;
-          lookers.delete(looker);
-        };
-        lookers.add(looker);
-        looker();
-      });
-      return within(`a line like ${pattern}`, found);
-    },
+    line: (pattern) => lineOf(() => stdout, pattern),
+    errorLine: (pattern) => lineOf(() => stderr, pattern),
     exit: async () => ({ code: await within('the end', closed), stdout, stderr }),
   };
 }

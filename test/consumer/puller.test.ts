@@ -10,6 +10,9 @@ import type { AckMode } from '../../src/protocol.ts';
 import { batchOf, numbersOf } from '../fakes/batches.ts';
 import { createVirtualTime, type VirtualTime } from '../fakes/virtual-time.ts';
 
+/** A loop that has not pulled for this long after a stop began is taken to wait for that stop. */
+const PATIENCE_MS = 5_000;
+
 /** What became of one handler call. */
 interface Offered {
   readonly acked: number[];
@@ -357,14 +360,14 @@ describe('puller', () => {
       const pull = records.next();
       await settle();
       puller.drain();
-      await time.advance(499);
+      await time.advance(PATIENCE_MS - 1);
       expect(left).to.equal(0);
       const late = offer(1, 10);
       expect((await pull).value.sequenceNumber).to.equal('10');
-      await time.advance(499);
+      await time.advance(PATIENCE_MS - 1);
       expect(late.isAbandoned).to.equal(false);
       const last = records.next();
-      await time.advance(500);
+      await time.advance(PATIENCE_MS);
       expect(offer(2, 20).isAbandoned, 'it takes no more').to.equal(true);
       puller.close(null);
       expect((await last).done).to.equal(true);
@@ -378,7 +381,7 @@ describe('puller', () => {
       const [inHand, waiting] = [offer(0, 1, 3), offer(1, 10)];
       for (let i = 0; i < 2; i += 1) await records.next();
       puller.drain();
-      await time.advance(499);
+      await time.advance(PATIENCE_MS - 1);
       expect([inHand.isAbandoned, waiting.isAbandoned]).to.deep.equal([false, false]);
       await time.advance(1);
       expect([inHand.isAbandoned, waiting.isAbandoned]).to.deep.equal([true, true]);
@@ -393,11 +396,11 @@ describe('puller', () => {
       await records.next();
       puller.drain();
       for (let n = 2; n <= 4; n += 1) {
-        await time.advance(400);
+        await time.advance(PATIENCE_MS - 1);
         expect((await records.next()).value.sequenceNumber).to.equal(String(n));
       }
       const end = records.next();
-      await time.advance(10_000);
+      await time.advance(2 * PATIENCE_MS);
       expect([offered.acked, offered.isDone, offered.isAbandoned]).to.deep.equal([[0, 1, 2, 3], true, false]);
       puller.close(null);
       expect((await end).done).to.equal(true);
@@ -408,10 +411,10 @@ describe('puller', () => {
       const pull = puller.records().next();
       await settle();
       puller.drain();
-      await time.advance(10_000);
+      await time.advance(2 * PATIENCE_MS);
       const offered = offer(0, 1);
       await pull;
-      await time.advance(499);
+      await time.advance(PATIENCE_MS - 1);
       expect(offered.isAbandoned).to.equal(false);
       await time.advance(1);
       expect(offered.isAbandoned).to.equal(true);

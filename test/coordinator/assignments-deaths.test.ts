@@ -259,6 +259,18 @@ describe('assignments, records that end fetch threads', () => {
     expect(world.assignments.all.get('a')!.isolated).to.equal(false);
   });
 
+  for (const reason of ['lease-lost', 'shard-end'] as const)
+    it(`ends the thread apart when its last shard is gone: ${reason}`, () => {
+      const world = new World([0]);
+      world.assign('a', 1, at(10));
+      world.assign('b', 1, at(10));
+      world.readApart('a', at(10), 9);
+      world.assignments.revoke('b', reason);
+      expect(world.endsOfIsolation).to.equal(0);
+      world.assignments.revoke('a', reason);
+      expect(world.endsOfIsolation).to.equal(1);
+    });
+
   it('the thread apart stays as long as another shard needs it', async () => {
     const world = new World([0]);
     const [a] = [world.assign('a', 1, at(10)), world.assign('b', 1, at(10))];

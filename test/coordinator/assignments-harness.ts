@@ -131,6 +131,13 @@ export class AssignmentsWorld {
     this.assignments.threadReady();
   }
 
+  /** The shard dies at its threads until it is read apart, by this one. */
+  readApart(shardId: string, received: Position, apart: number): void {
+    for (const follower of [apart + 1, apart + 2]) this.killBy(shardId, received, follower);
+    this.apart = apart;
+    this.assignments.threadReady();
+  }
+
   hostsOf(): Record<number, number> {
     return this.#loads('host');
   }

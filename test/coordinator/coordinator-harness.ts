@@ -3,7 +3,7 @@
 import { createMemoryLeaseStore } from '../../src/checkpointers/memory-lease-store.ts';
 import { coordinatorConfig } from '../../src/consumer/thread-config.ts';
 import { Coordinator, type CoordinatorParts } from '../../src/coordinator/coordinator.ts';
-import type { FetchPool, FetchPoolParts } from '../../src/coordinator/pool.ts';
+import type { FetchPool, FetchPoolParts, HostDeath } from '../../src/coordinator/pool.ts';
 import type { KinesisApi } from '../../src/kinesis/api.ts';
 import type { LeaseStore } from '../../src/model/lease-store.ts';
 import type { Shard } from '../../src/model/shard.ts';
@@ -48,6 +48,8 @@ export class CoordinatorHarness {
   replaced = 0;
   /** The fetch threads that there are. */
   hosts = [0];
+  /** Of these, those that do not answer `drain`. */
+  readonly mutes = new Set<number>();
   readonly toHosts: [host: number, message: CoordinatorToFetcher][] = [];
   /** Of the fetch threads; those that are not named move with every look. */
   readonly counters = new Map<number, number>();
@@ -130,10 +132,11 @@ export class CoordinatorHarness {
     return this.events.filter((event): event is Extract<ThreadEvent, { name: Name }> => event.name === name);
   }
 
-  /** A fetch thread dies, of an error or because it was told to by `kill`. */
-  die(host: number, error: unknown = new Error('died')): void {
+  /** A fetch thread dies: of an error, killed, or at its end. */
+  die(host: number, death: Partial<HostDeath> = {}): void {
     this.hosts = this.hosts.filter((each) => each !== host);
-    this.hooks.onDeath({ host, role: 'shared', wasReady: true, wasTold: false, error });
+    const error = new Error('died');
+    this.hooks.onDeath({ host, role: 'shared', wasReady: true, wasTold: false, error, ...death });
   }
 
   #pool(hooks: Pick<FetchPoolParts, keyof Hooks>): FetchPool {
@@ -158,7 +161,7 @@ export class CoordinatorHarness {
       },
       broadcast: (message) => {
         if (message.type !== 'drain') return;
-        for (const host of this.hosts) hooks.onMessage(host, { type: 'drained' });
+        for (const host of this.hosts) if (!this.mutes.has(host)) hooks.onMessage(host, { type: 'drained' });
       },
       replace: () => {
         this.replaced += 1;

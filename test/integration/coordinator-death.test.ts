@@ -57,8 +57,10 @@ describe('death of the coordinator', function () {
     await run.until('it goes on', WITHIN_MS, () => run.audit.distinct > before);
     test.test!.title += ` (delivering again after ${Math.round(lastBatchAt(run) - at)} ms)`;
     await run.untilComplete(WITHIN_MS);
-    const after = await run.untilStatus('every shard is read', WITHIN_MS, ({ shards }) =>
-      shards.every(({ lease }) => lease === 'running'),
+    const after = await run.untilStatus(
+      'every shard is read',
+      WITHIN_MS,
+      ({ shards }) => shards.length === SHARDS && shards.every(({ lease }) => lease === 'running'),
     );
     expect(after.session).not.to.equal(session);
     // Of the one before nothing is left in the budget.
@@ -113,8 +115,10 @@ describe('death of the coordinator', function () {
     await run.until('a call waits', WITHIN_MS, () => run.reports.of('waiting').length === 1);
     store.kill('exit');
     await run.until('its death is told', WITHIN_MS, () => run.of('thread:died').length === 1);
-    await run.untilStatus('the shard is read again', WITHIN_MS, ({ shards }) =>
-      shards.every(({ reads }) => reads >= 3),
+    await run.untilStatus(
+      'every shard is read again',
+      WITHIN_MS,
+      ({ shards }) => shards.length === SHARDS && shards.every(({ reads }) => reads >= 3),
     );
     expect(run.reports.of('waiting')).to.have.length(1);
     run.reports.openGates();

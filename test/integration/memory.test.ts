@@ -126,9 +126,17 @@ describe('memory', function () {
   }
 
   it('reading stops while the handler pauses, and status() says what it waits for', async function () {
-    const figures = await trial(MIXED, { maxBufferedBytes: 8 * MIB, batch: { maxRecords: 100 } }, { pauseMs: 4_000 });
+    const figures = await trial(
+      MIXED,
+      { maxBufferedBytes: 8 * MIB, batch: { maxRecords: 100 } },
+      { pauseMs: 4_000 },
+    );
     const { small, large, waitingForBudget, waitingForHandler, bufferedMiB } = figures;
-    print(this, figures, `; ${waitingForBudget} looks at waiting-for-budget, ${waitingForHandler} at waiting-for-handler`);
+    print(
+      this,
+      figures,
+      `; ${waitingForBudget} looks at waiting-for-budget, ${waitingForHandler} at waiting-for-handler`,
+    );
     expect({ small, large }).to.deep.equal(contentsOf(MIXED));
     expect(waitingForBudget).to.be.above(0);
     expect(waitingForHandler).to.be.above(0);
