@@ -21,17 +21,20 @@ export interface DeaggregationParts {
 export interface Deaggregation {
   /** Goes on with the page until it is done, which is true, or more than about `maxBytes` came out. A step has one record at least. */
   next(maxBytes: number): boolean;
-  /** Data of the records that are left. */
-  readonly restBytes: number;
+  /** Lets go of the page: nothing more is taken out of it. `next` does so when it is done. */
+  drop(): void;
   readonly userRecords: number;
   readonly outOfRange: number;
   /** The last user record of the page, once it is done; null for an empty page. */
   readonly last: Position | null;
 }
 
-/** What is at or before `skipUpTo` is dropped. */
-export function deaggregation(page: Page, skipUpTo: Position, parts: DeaggregationParts): Deaggregation {
+/** What is at or before `skipUpTo` is left out. */
+export function deaggregation(given: Page, skipUpTo: Position, parts: DeaggregationParts): Deaggregation {
   const { processor, sink, onRecord, isolate } = parts;
+  // Processors keep the sink that they were given last, and with it whatever its closure sees.
+  let page: Page | null = given;
+  const { count } = given;
   let done = 0;
   let userRecords = 0;
   let outOfRange = 0;
@@ -41,7 +44,7 @@ export function deaggregation(page: Page, skipUpTo: Position, parts: Deaggregati
   let lastSub = 0;
   // Only a reader that started from a position, or had to make its iterator again, can meet what it already has, and
   // only at the beginning of a page: sequence numbers rise.
-  let skipping = page.count > 0;
+  let skipping = count > 0;
   const sinkOfSplit = {
     add: (
       data: Uint8Array,
@@ -62,7 +65,7 @@ export function deaggregation(page: Page, skipUpTo: Position, parts: Deaggregati
   return {
     next(maxBytes) {
       bytes = 0;
-      while (done < page.count) {
+      while (page !== null && done < count) {
         const i = done;
         onRecord();
         sequenceNumber = page.sequenceNumbers[i]!;
@@ -75,10 +78,11 @@ export function deaggregation(page: Page, skipUpTo: Position, parts: Deaggregati
         done += 1;
         if (bytes > maxBytes) break;
       }
-      return done === page.count;
+      if (done === count) page = null;
+      return done === count;
     },
-    get restBytes() {
-      return page.slab.byteLength - page.offsets[done]!;
+    drop() {
+      page = null;
     },
     get userRecords() {
       return userRecords;
@@ -87,7 +91,7 @@ export function deaggregation(page: Page, skipUpTo: Position, parts: Deaggregati
       return outOfRange;
     },
     get last() {
-      return page.count === 0 ? null : sequencePosition(sequenceNumber, lastSub);
+      return count === 0 ? null : sequencePosition(sequenceNumber, lastSub);
     },
   };
 }

@@ -270,6 +270,7 @@ export class ShardReader {
       try {
         done = pieces.next(maxBytes);
       } catch (error) {
+        pieces.drop();
         this.#settle(held);
         throw error;
       } finally {
@@ -285,6 +286,7 @@ export class ShardReader {
       maxBytes = STEP_BYTES;
       await this.#waitForHandler();
       if (this.#stopping.signal.aborted) {
+        pieces.drop();
         this.#settle(held);
         return null;
       }

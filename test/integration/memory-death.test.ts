@@ -21,10 +21,11 @@ describe('a thread that runs out of memory', function () {
     await server[Symbol.asyncDispose]();
   });
 
-  for (const kind of ['fetch', 'handler'] as const) {
+  // Later versions may end the whole process instead of the thread, which no library can help.
+  const kinds = process.version.startsWith('v20.') ? (['fetch', 'handler'] as const) : [];
+  for (const kind of kinds) {
     it(`is a ${kind} thread`, async function () {
       // Later versions may end the whole process there, which no library can help.
-      if (!process.version.startsWith('v20.')) this.skip();
       const stream = `orders-${kind}`;
       await server.createStream(stream, 4);
       const values = Array.from({ length: RECORDS }, (_, n) => ({
