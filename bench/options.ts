@@ -1,7 +1,14 @@
 // The command line of the benchmarks: every check and every default.
 
 import { parseArgs } from 'node:util';
-import type { PlanOverrides, Scenario } from './scenario.ts';
+import type { PlanOverrides } from './scenario.ts';
+
+/** What the command line has to know of a scenario. */
+export interface NamedScenario {
+  readonly name: string;
+  readonly variants: readonly { readonly name: string }[];
+  readonly sides: readonly { readonly name: string }[];
+}
 
 export interface BenchOptions extends PlanOverrides {
   readonly scenario: string;
@@ -20,7 +27,7 @@ export const USAGE = `Usage: npm run bench -- [options]
   --scenario <name>   what to measure (default: the first one)
   --variant <name>    only this variant; may be repeated
   --side <name>       only this side; may be repeated
-  --records <n>       user records to measure in each run (default: the variant's)
+  --records <n>       user records to measure in each run (default: the variant's); only of canned-pages, as the next two
   --warm-up <n>       user records before those (default: a page of every shard, at least 20 000)
   --shards <n>        shards of the stream (default: the variant's)
   --iterations <n>    runs of each side (default: 5)
@@ -36,7 +43,10 @@ export class UsageError extends Error {
 const MAX_COUNT = 1_000_000_000;
 
 /** Null for `--help`. Throws UsageError. */
-export function parseOptions(argv: readonly string[], scenarios: readonly Scenario[]): BenchOptions | null {
+export function parseOptions(
+  argv: readonly string[],
+  scenarios: readonly NamedScenario[],
+): BenchOptions | null {
   const values = parse(argv);
   if (values.help) return null;
   const names = scenarios.map(({ name }) => name);

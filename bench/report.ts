@@ -49,12 +49,20 @@ export interface WrittenFiles {
   readonly markdown: string;
 }
 
+export function writeResult(result: ScenarioResult, folder: string): Promise<WrittenFiles> {
+  return writeFiles(result, toMarkdown(result), folder);
+}
+
 /** Into a folder, which is made if it is missing; earlier results stay. */
-export async function writeResult(result: ScenarioResult, folder: string): Promise<WrittenFiles> {
+export async function writeFiles(
+  result: { readonly scenario: string; readonly takenAt: string },
+  markdown: string,
+  folder: string,
+): Promise<WrittenFiles> {
   await mkdir(folder, { recursive: true });
   const base = join(folder, `${result.scenario}-${result.takenAt.replaceAll(/[:.]/g, '-')}`);
   const files = { json: `${base}.json`, markdown: `${base}.md` };
   await writeFile(files.json, `${JSON.stringify(result, null, 2)}\n`);
-  await writeFile(files.markdown, toMarkdown(result));
+  await writeFile(files.markdown, markdown);
   return files;
 }

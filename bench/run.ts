@@ -1,15 +1,22 @@
 // npm run bench
 
 import { parseOptions, USAGE, UsageError, type BenchOptions } from './options.ts';
-import { toMarkdown, writeResult } from './report.ts';
+import { toMarkdown, writeFiles, writeResult, type WrittenFiles } from './report.ts';
 import { chosen, runScenario } from './runner.ts';
 import { planOf, type Scenario } from './scenario.ts';
-import { SCENARIOS } from './scenarios/index.ts';
+import { SCENARIOS, TRIAL_SCENARIOS } from './scenarios/index.ts';
+import { runTrials, trialsToMarkdown } from './trials/runner.ts';
+import type { TrialScenario } from './trials/scenario.ts';
 
 async function main(argv: readonly string[]): Promise<void> {
-  const options = parseOptions(argv, SCENARIOS);
+  const options = parseOptions(argv, [...SCENARIOS, ...TRIAL_SCENARIOS]);
   if (options === null) {
     console.log(USAGE);
+    return;
+  }
+  const trialScenario = TRIAL_SCENARIOS.find(({ name }) => name === options.scenario);
+  if (trialScenario !== undefined) {
+    await trials(trialScenario, options);
     return;
   }
   const scenario = SCENARIOS.find(({ name }) => name === options.scenario)!;
@@ -19,8 +26,23 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   const result = await runScenario(scenario, options, (line) => console.error(line));
   console.log(toMarkdown(result));
-  const files = await writeResult(result, options.out);
-  console.log(`Written to ${files.json} and ${files.markdown}`);
+  sayWritten(await writeResult(result, options.out));
+}
+
+async function trials(scenario: TrialScenario, options: BenchOptions): Promise<void> {
+  if (options.dryRun) {
+    const variants = chosen(scenario.variants, options.variants);
+    console.log(JSON.stringify({ options, variants, sides: chosen(scenario.sides, options.sides) }, null, 2));
+    return;
+  }
+  const result = await runTrials(scenario, options, (line) => console.error(line));
+  const markdown = trialsToMarkdown(result);
+  console.log(markdown);
+  sayWritten(await writeFiles(result, markdown, options.out));
+}
+
+function sayWritten({ json, markdown }: WrittenFiles): void {
+  console.log(`Written to ${json} and ${markdown}`);
 }
 
 /** What `--dry-run` prints. */

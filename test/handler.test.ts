@@ -89,7 +89,7 @@ describe('defineHandler', () => {
     [null, 'null'],
     [5, '5'],
     [handle, 'a function'],
-    [[handle], '[null]'],
+    [[handle], '["a function"]'],
     [Promise.resolve({}), 'an instance of Promise'],
   ] as const) {
     it(`refuses ${shown} as hooks`, () => {
@@ -127,7 +127,7 @@ describe('toHandler', () => {
     [Symbol('h'), 'Symbol(h)'],
     [{ handler: 1 }, '{"handler":1}', '; it has no function `handle`, but handler'],
     [{}, '{}', '; it has no function `handle`, but nothing'],
-    [[() => 1], '[null]'],
+    [[() => 1], '["a function"]'],
     [Orders, 'the class Orders', '; pass an object with a function `handle`'],
     [Promise.resolve(() => 1), 'an instance of Promise', '; it has to be awaited first'],
     ['./h.js', "'./h.js'", '; a module is named by its URL or its absolute path'],

@@ -215,7 +215,7 @@ describe('wrong options', () => {
     [
       'half a logger',
       { logger: { debug() {}, info() {}, warn() {} } },
-      'Expected `logger` to be an object with the methods debug, info, warn, error, got `{}`',
+      'Expected `logger` to be an object with the methods debug, info, warn, error, got `{"debug":"a function","info":"a function","warn":"a function"}`',
     ],
   ] as readonly (readonly [string, Record<string, unknown>, string])[]) {
     it(`${what} is refused`, () => expect(refusal({ stream: 's', ...options })).to.equal(message));

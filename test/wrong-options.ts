@@ -5,6 +5,10 @@ export const DAY_MS = 86_400_000;
 const ring: Record<string, unknown> = {};
 ring['self'] = ring;
 
+class Order {
+  readonly id = 1;
+}
+
 /** What is given for each option, and how the message shows it. */
 export const WRONG = {
   'a word': ['word', "'word'"],
@@ -26,7 +30,7 @@ export const WRONG = {
   'a stranger': [{ colour: 'red' }, '{"colour":"red"}'],
   'a ring': [ring, 'an object'],
   'a function': [() => 1, 'a function'],
-  'a class': [class Order {}, 'the class Order'],
+  'a class': [Order, 'the class Order'],
   'a symbol': [Symbol('s'), 'Symbol(s)'],
   'a bigint': [10n, '10n'],
   'a date': [new Date(0), 'the Date 1970-01-01T00:00:00.000Z'],
@@ -99,19 +103,17 @@ export const ROWS: Readonly<Record<string, Row>> = {
   credentials: {
     expected: 'an object with keys',
     takes: ['a function', 'a class'],
-    but: {
-      ...Object.fromEntries(
-        KINDS.map((kind) => {
-          const [value] = WRONG[kind];
-          const type = value === null ? 'null' : typeof value;
-          // Never the value: it may be a secret.
-          return [
-            kind,
-            type === 'object' ? noKeys : `Expected \`credentials\` to be an object with keys, got ${type}`,
-          ];
-        }),
-      ),
-    },
+    but: Object.fromEntries(
+      KINDS.map((kind) => {
+        const [value] = WRONG[kind];
+        const type = value === null ? 'null' : typeof value;
+        // Never the value: it may be a secret.
+        return [
+          kind,
+          type === 'object' ? noKeys : `Expected \`credentials\` to be an object with keys, got ${type}`,
+        ];
+      }),
+    ),
   },
   start: { expected: "'TRIM_HORIZON', 'LATEST' or a valid Date", takes: ['a date'] },
   processor: spec(

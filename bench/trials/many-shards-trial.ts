@@ -50,20 +50,20 @@ export async function runManyShardsTrial(trial: ManyShardsTrial): Promise<ManySh
   const startedAt = performance.now();
   const cpuAtStart = process.cpuUsage();
   const sinceStart = () => performance.now() - startedAt;
-  let failure: unknown = null;
+  const failures: unknown[] = [];
   const { handle } = pacedHandler();
   const running = consumer
     .run((batch, context) => {
       if (firstRecordMs === 0) firstRecordMs = sinceStart();
-      return handle(batch as never, context);
+      return handle(batch, context);
     })
     .catch((error: unknown) => {
-      failure = error;
+      failures.push(error);
     });
   const reads = async () => (await consumer.status()).shards.reduce((sum, { reads: each }) => sum + each, 0);
   const until = async (isSo: () => Promise<boolean>) => {
-    while (failure === null && !(await isSo())) await sleep(LOOK_EVERY_MS);
-    if (failure !== null) throw failure;
+    while (failures.length === 0 && !(await isSo())) await sleep(LOOK_EVERY_MS);
+    if (failures.length > 0) throw failures[0];
   };
   await consumer.ready();
   await until(async () => {

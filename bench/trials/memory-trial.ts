@@ -57,15 +57,15 @@ export async function runMemoryTrial({
     (options.handlerThreads ?? 0) === 0
       ? pacedHandler()
       : new URL(`./paced-handler-module.${extension}`, import.meta.url);
-  let failure: unknown = null;
+  const failures: unknown[] = [];
   const running = consumer.run(target).catch((error: unknown) => {
-    failure = error;
+    failures.push(error);
   });
   await consumer.ready();
   const total = contents.small + contents.large;
   const states = { 'waiting-for-budget': 0, 'waiting-for-handler': 0, polling: 0 };
   let [earlyRss, lateRss, buffered] = [0, 0, 0];
-  for (let handled = 0; handled < total && failure === null; ) {
+  for (let handled = 0; handled < total && failures.length === 0; ) {
     handled = tally.get('small') + tally.get('large');
     const rss = process.memoryUsage.rss();
     const sixth = Math.floor((handled / total) * SIXTHS);
@@ -79,7 +79,7 @@ export async function runMemoryTrial({
   const wallMs = performance.now() - startedAt;
   await consumer.stop();
   await running;
-  if (failure !== null) throw failure;
+  if (failures.length > 0) throw failures[0];
   const { user, system } = process.cpuUsage();
   const mib = (bytes: number) => bytes / 2 ** 20;
   return {

@@ -25,7 +25,7 @@ const LARGE_BYTES = 2 ** 20;
 /** For the threads that are started from now on: a handler module gets no arguments. */
 export function giveToHandlers(pace: Pace, tally: Tally): void {
   const given: Given = { ...pace, tally: tally.memory, startedAt: Date.now() };
-  setEnvironmentData(KEY, given as never);
+  setEnvironmentData(KEY, given);
 }
 
 /** In the thread that it is called in. */

@@ -268,6 +268,12 @@ export function inFlags(message: string): string {
   });
 }
 
+/** The same error of an option, in the words of whoever typed it. */
+export function spokenInFlags(error: unknown): unknown {
+  if (!(error instanceof ShardpoolError) || error.code !== 'ERR_INVALID_OPTION') return error;
+  return new ShardpoolError(error.code, inFlags(error.message), { cause: error });
+}
+
 /** `2026-01-31` and `2026-01-31T12:00:00Z`, not everything that `Date` takes for one. */
 const ISO_DATE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/;
 

@@ -15,7 +15,7 @@ import { stopWhenIdle } from './idle-stop.ts';
 import { listenForInterruption } from './interruption.ts';
 import { seconds } from './numbers.ts';
 import { EXIT_OK, isDebugging, printEnd, printError, printLine, printStack, stderrLogger } from './output.ts';
-import { flagOf, inFlags, RUN_OPTIONS, toConsumerOptions } from './run-options.ts';
+import { flagOf, RUN_OPTIONS, spokenInFlags, toConsumerOptions } from './run-options.ts';
 
 type Values = Readonly<Record<string, string>> & { readonly logLevel: LogLevel };
 
@@ -77,8 +77,7 @@ function openConsumer(options: ConsumerOptions): Consumer {
   try {
     return new Consumer(options);
   } catch (error) {
-    if (!(error instanceof ShardpoolError)) throw error;
-    throw new ShardpoolError(error.code, inFlags(error.message), { cause: error });
+    throw spokenInFlags(error);
   }
 }
 
@@ -114,9 +113,11 @@ function printEvents(consumer: Consumer): Counts {
 function printHandlerErrors(consumer: Consumer): void {
   let last = '';
   consumer.on('handler:failed', ({ error }) => {
-    const stack = error.stack ?? '';
-    if (stack !== last) printStack(error);
-    last = stack;
+    // Who called the handler is another one each time.
+    const [place = ''] = /^ +at .*$/m.exec(error.stack ?? '') ?? [];
+    const seen = `${error.name}: ${error.message}${place}`;
+    if (seen !== last) printStack(error);
+    last = seen;
   });
 }
 

@@ -6,6 +6,7 @@ import { feed } from './feed.ts';
 import { aborted, listenForInterruption } from './interruption.ts';
 import { expectInteger } from './numbers.ts';
 import { EXIT_OK, printLine } from './output.ts';
+import { spokenInFlags } from './run-options.ts';
 
 interface Values {
   readonly port: string;
@@ -39,8 +40,12 @@ async function simulator(values: Values): Promise<number> {
   const shards = expectInteger('--shards', values.shards, 1, 10_000);
   const perSecond = expectInteger('--feed', values.feed, 0, MAX_FEED);
   using interruption = listenForInterruption();
-  await using server = await startSimulator({ port, region: values.region, limits: values.limits });
-  await server.createStream(values.stream, { shards });
+  const spoken = (error: unknown): never => {
+    throw spokenInFlags(error);
+  };
+  const options = { port, region: values.region, limits: values.limits };
+  await using server = await startSimulator(options).catch(spoken);
+  await server.createStream(values.stream, { shards }).catch(spoken);
 
   printLine(`The simulator runs at ${server.endpoint} in ${server.region}; Ctrl-C ends it.`);
   printLine(

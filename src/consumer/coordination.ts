@@ -48,7 +48,7 @@ const RESTART = { minDelayMs: 1_000, maxDelayMs: 30_000 };
 const DEATH_WINDOW_MS = 60_000;
 const LOOKS = 5;
 /** Loading its modules takes its time on a busy machine. */
-const START_MS = 30_000;
+const START_MS = 15_000;
 
 export function createCoordination(parts: CoordinationParts): Coordination {
   const { options } = parts;

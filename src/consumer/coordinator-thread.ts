@@ -14,7 +14,7 @@ import { fenceOn } from '../platform/fence.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
 import { type Port, portOf } from '../platform/port.ts';
 import { COORDINATOR, ofHost, ofReceiver, progressOf, progressView } from '../platform/progress.ts';
-import { systemTimers as timers } from '../platform/timers.ts';
+import { delay, systemTimers as timers } from '../platform/timers.ts';
 import type { CoordinatorToMain, MainToCoordinator, PlainCredentials } from '../protocol.ts';
 import { collected } from './remembered.ts';
 import { workerFile } from './worker-file.ts';
@@ -25,6 +25,7 @@ type Start = Extract<MainToCoordinator, { type: 'start' }>;
 const CONTROL_ATTEMPTS = 3;
 const CONTROL_SOCKETS = 8;
 const TICK_MS = 500;
+const CREATED_MS = 300;
 /** Short, because a wrong endpoint should show soon; three attempts make it 15 s at the most. */
 const CONTROL_REPLY_MS = 4_000;
 
@@ -38,6 +39,7 @@ export function runCoordinatorThread(main: Port<CoordinatorToMain, MainToCoordin
     const created = await createCoordinator(message, main, (renew) =>
       answers.ask((id) => main.post({ type: 'credentials?', id, renew })),
     );
+    if (stopping) return created;
     // Its outcome goes to main by message; `stop` must work on a coordinator whose start hangs or has failed.
     created.start().then(
       (shards) => main.post({ type: 'started', shards }),
@@ -50,7 +52,11 @@ export function runCoordinatorThread(main: Port<CoordinatorToMain, MainToCoordin
 
   const stop = async (drainMs: number) => {
     stopping = true;
-    const running = await coordinator?.catch(() => null);
+    // The user's own store may take for ever to open; what is not there holds nothing.
+    const given = new AbortController();
+    const waited = delay(timers, CREATED_MS, given.signal).then(() => null);
+    const running = await Promise.race([coordinator?.catch(() => null), waited]);
+    given.abort();
     try {
       const { late, positions } = (await running?.stop(drainMs)) ?? { late: 0, positions: [] };
       main.post({ type: 'drained', late });

@@ -326,6 +326,8 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       const row = { shard, shardId, token, epoch, generation, failures: 0, host: null, reason };
       if (receiver !== null) parts.toReceiver(receiver, { type: 'epoch', rows: [row] });
       if (phase === 'reading' && host !== null) parts.toHost(host, { type: 'revoke', shard, epoch, reason });
+      // Others may have waited for it to come to rest.
+      if (phase === 'settling' || phase === 'yielding') evenOut();
     },
     threadReady() {
       beginAll();

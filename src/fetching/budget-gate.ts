@@ -1,4 +1,5 @@
-// Waits for room in the shared byte budget, first come first served within this thread.
+// Waits for room in the shared byte budget, first come first served within this thread, but that shards with records go before
+// idle ones, all but the one whose turn it is: a thousand of those, each of which might bring something, would delay the few.
 //
 // Who cannot have what its page may need goes on with the least amount, but only one read of the thread at a time: so a
 // shard whose handler hangs cannot keep the others from reading, and such reads overdraw by one page per thread.
@@ -16,6 +17,8 @@ const LEAST_UNITS = budgetUnits(64 * 1024);
 export interface Wanted {
   readonly units: number;
   readonly records: number;
+  /** The shard brought nothing last time: others go first. */
+  readonly isIdle: boolean;
 }
 
 /** Room for one read. */
@@ -66,6 +69,11 @@ export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
     return { units: least, done };
   };
 
+  const placeOf = ({ isIdle }: Wanted): number => {
+    const firstIdle = isIdle ? -1 : waiting.findIndex((each, place) => place > 0 && each.wanted.isIdle);
+    return firstIdle === -1 ? waiting.length : firstIdle;
+  };
+
   const wake = () => {
     for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
       const reservation = attempt(first.wanted);
@@ -100,7 +108,7 @@ export function budgetGate(budget: BudgetTaker, timers: Timers): BudgetGate {
           },
         };
         signal.addEventListener('abort', onAbort, { once: true });
-        waiting.push(waiter);
+        waiting.splice(placeOf(wanted), 0, waiter);
         wake();
       });
     },

@@ -65,15 +65,17 @@ export function deaggregation(given: Page, skipUpTo: Position, parts: Deaggregat
   return {
     next(maxBytes) {
       bytes = 0;
-      while (page !== null && done < count) {
+      const from = page;
+      if (from === null) return done === count;
+      while (done < count) {
         const i = done;
         onRecord();
-        sequenceNumber = page.sequenceNumbers[i]!;
-        arrivalTime = page.arrivalTimes[i]!;
+        sequenceNumber = from.sequenceNumbers[i]!;
+        arrivalTime = from.arrivalTimes[i]!;
         skipping &&= !isBefore(skipUpTo, sequencePosition(sequenceNumber, 0));
         lastSub = 0;
-        const data = page.slab.subarray(page.offsets[i], page.offsets[i + 1]);
-        processor.split(data, page.partitionKeys[i]!, sinkOfSplit, sequenceNumber);
+        const data = from.slab.subarray(from.offsets[i], from.offsets[i + 1]);
+        processor.split(data, from.partitionKeys[i]!, sinkOfSplit, sequenceNumber);
         if (isolate) sink.flush();
         done += 1;
         if (bytes > maxBytes) break;

@@ -31,6 +31,8 @@ export interface PageEstimate {
   page(taken: TakenPage, lagMs: number, now: number): void;
 }
 
+type Room = Omit<Wanted, 'isIdle'>;
+
 /** Rises at once and falls slowly. */
 function peak(before: number | null, value: number): number {
   return before === null ? value : Math.max(value, before + (value - before) * WEIGHT);
@@ -44,10 +46,11 @@ export function pageEstimate(recordLimit: number): PageEstimate {
   let unitsPerRecord: number | null = null;
   let userPerRecord: number | null = null;
   let caughtUpAt: number | null = null;
+  let isIdle = false;
 
-  const byPages = (): Wanted => ({ units: (units ?? 0) * MARGIN, records: (userRecords ?? 0) * MARGIN });
+  const byPages = (): Room => ({ units: (units ?? 0) * MARGIN, records: (userRecords ?? 0) * MARGIN });
 
-  const sinceThen = (ms: number): Wanted => {
+  const sinceThen = (ms: number): Room => {
     const plain = budgetUnits(ms * WRITE_BYTES_PER_MS);
     // Small records cost more than their data, compressed ones much more; but both limits hold for the producers.
     const byBytes = ms * WRITE_BYTES_PER_MS * (unitsPerByte ?? 0);
@@ -63,11 +66,12 @@ export function pageEstimate(recordLimit: number): PageEstimate {
       const least = { units: budgetUnits(MIN_PAGE_BYTES), records: MIN_PAGE_RECORDS };
       const most = Math.ceil(MAX_PAGE_BYTES * Math.max(1 / BUDGET_UNIT_BYTES, unitsPerByte ?? 0));
       // Nothing is known yet: many shards that begin with a backlog must not overdraw the budget all at once.
-      if (units === null) return { units: most, records: Math.min(recordLimit, MAX_PAGE_RECORDS) };
+      if (units === null) return { units: most, records: Math.min(recordLimit, MAX_PAGE_RECORDS), isIdle };
       const guess = caughtUpAt === null ? byPages() : sinceThen(now - caughtUpAt);
       return {
         units: Math.min(most, Math.max(least.units, Math.ceil(guess.units))),
         records: Math.max(least.records, Math.ceil(guess.records)),
+        isIdle,
       };
     },
     page(taken, lagMs, now) {
@@ -79,6 +83,7 @@ export function pageEstimate(recordLimit: number): PageEstimate {
         userPerRecord = peak(userPerRecord, taken.userRecords / taken.records);
       }
       caughtUpAt = lagMs === 0 ? now : null;
+      isIdle = taken.records === 0 && lagMs === 0;
     },
   };
 }

@@ -90,7 +90,8 @@ function describe({ name, message, code, status, cause }: Inspected): string {
   const label = name === '' || name === 'Error' ? code : name;
   const bare = message === '' || message === 'UnknownError'; // what the SDK puts for a reply that says nothing
   if (bare && status === 0 && label === '' && cause !== null) return describe(cause);
-  const text = !bare ? message : status === 0 ? 'no further details' : `HTTP ${status}`;
+  // A page of HTML has many lines; the first one says what it is.
+  const text = !bare ? message.split('\n', 1)[0]! : status === 0 ? 'no further details' : `HTTP ${status}`;
   return label === '' || text.includes(label) ? text : `${label}: ${text}`;
 }
 

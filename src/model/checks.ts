@@ -40,11 +40,16 @@ function objectPlainly(value: object): string {
     return `an instance of ${typeof constructor === 'function' ? constructor.name : 'a class'}`;
   }
   try {
-    const json: string | undefined = JSON.stringify(value);
+    const json: string | undefined = JSON.stringify(value, shownInside);
     return json ?? 'an object';
   } catch {
     return Array.isArray(value) ? 'an array' : 'an object';
   }
+}
+
+/** JSON leaves them out, or refuses them. */
+function shownInside(_key: string, value: unknown): unknown {
+  return typeof value === 'function' || typeof value === 'bigint' ? plainly(value) : value;
 }
 
 /** Calling it without `new` throws. */

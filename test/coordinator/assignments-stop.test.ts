@@ -58,10 +58,13 @@ describe('assignments, after a stop began', () => {
   });
 
   it('nor does the death of a receiver that had the shard in hand before', () => {
-    const world = new World([0], [0, 1, 2]);
+    const world = new World([0], [0, 1, 2, 3]);
     world.assign('a', 1, at(10));
+    const die = () => world.receiverDies(world.assignments.all.get('a')!.receiver!, [0]);
+    for (let n = 0; n < 2; n += 1) die();
     world.assignments.drain();
-    for (let n = 0; n < 3; n += 1) world.receiverDies(n, [0]);
+    die();
+    expect(world.poisons.at(-1)!.delayMs).to.be.above(0);
     expect(world.time.pending()).to.equal(0);
   });
 });

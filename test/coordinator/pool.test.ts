@@ -30,6 +30,8 @@ class PoolWorld implements AsyncDisposable {
   readonly messages: string[] = [];
   /** Which receivers threads have greeted, as `host receiver`. */
   readonly greetings: string[] = [];
+  /** The ports to threads that receivers were given, and those that have closed. */
+  readonly givenPorts: string[] = [];
   readonly closedPorts: string[] = [];
   readonly #workers: Worker[] = [];
   readonly #onWorker = (worker: Worker) => this.#workers.push(worker);
@@ -70,7 +72,7 @@ class PoolWorld implements AsyncDisposable {
   }
 
   async untilReady(...hosts: number[]): Promise<void> {
-    await until(`${hosts} are ready`, WITHIN_MS, () =>
+    await until(`${hosts.join()} are ready`, WITHIN_MS, () =>
       hosts.every((host) => this.pool.running.includes(host)),
     );
   }
@@ -94,6 +96,7 @@ class PoolWorld implements AsyncDisposable {
   }
 
   #receive(receiver: number, host: number, port: RawPort): void {
+    this.givenPorts.push(`${host} ${receiver}`);
     port.on('message', (greeting: Greeting) => {
       expect(greeting).to.deep.equal({ host, receiver });
       this.greetings.push(`${host} ${receiver}`);
@@ -152,7 +155,7 @@ describe('pool of fetch threads, start', () => {
 
   it('rejects with the cause when the file of the threads cannot be loaded, at once', async () => {
     await using world = new PoolWorld({ threads: 2, entry: 'broken-entry' });
-    const error = await rejection('the start', WITHIN_MS, world.pool.start(10 * WITHIN_MS));
+    const error = await rejection('the start', WITHIN_MS, world.pool.start(2 * WITHIN_MS));
     expect(error.message).to.include('this file cannot be loaded');
     expect(world.deaths[0]).to.include({ wasReady: false, wasTold: false });
   });
@@ -339,6 +342,7 @@ describe('pool of fetch threads, receivers', () => {
     );
     await world.untilDead(1);
     expect(world.greetings.filter((each) => each.endsWith('5')).toSorted()).to.deep.equal(['0 5', '2 5']);
+    expect(world.givenPorts.filter((each) => each.endsWith('5')).toSorted()).to.deep.equal(['0 5', '2 5']);
   });
 });
 
@@ -346,7 +350,7 @@ describe('pool of fetch threads, its end', () => {
   it('waits no longer than threads that were told to end need', async () => {
     const world = await new PoolWorld({ threads: 2 }).started();
     world.pool.broadcast({ type: 'end' });
-    await within('the end', WITHIN_MS, world.pool.destroy(10 * WITHIN_MS));
+    await within('the end', WITHIN_MS, world.pool.destroy(2 * WITHIN_MS));
     expect(world.deaths).to.deep.equal([]);
     await world[Symbol.asyncDispose]();
   });

@@ -1,12 +1,21 @@
 // Waiting for the byte budget: first come first served, and no waiter is forgotten.
 
+import { setMaxListeners } from 'node:events';
 import { expect } from 'chai';
-import { budgetGate } from '../../src/fetching/budget-gate.ts';
-import { type BudgetTaker, budgetTaker, createBudgetMemory } from '../../src/platform/byte-budget.ts';
+import { type BudgetGate, budgetGate } from '../../src/fetching/budget-gate.ts';
+import { pageEstimate } from '../../src/fetching/page-estimate.ts';
+import {
+  budgetReleaser,
+  type BudgetTaker,
+  budgetTaker,
+  createBudgetMemory,
+} from '../../src/platform/byte-budget.ts';
+import { delay } from '../../src/platform/timers.ts';
+import { integerFrom, seededRandom } from '../fakes/random.ts';
 import { createVirtualTime } from '../fakes/virtual-time.ts';
 
 /** Of so many units, without an estimate of its records. */
-const page = (units: number) => ({ units, records: 1 });
+const page = (units: number, isIdle = false) => ({ units, records: 1, isIdle });
 
 function setUp() {
   const time = createVirtualTime();
@@ -104,6 +113,18 @@ describe('budget gate', () => {
     expect(state.free).to.equal(1);
   });
 
+  it('shards with records go before idle ones, all but the one whose turn it is', async () => {
+    const { state, gate, served, time } = setUp();
+    const { signal } = new AbortController();
+    const idle = (name: string) => gate.reserve(page(10, true), signal).then(() => served.push(name));
+    const busy = (name: string) => gate.reserve(page(10), signal).then(() => served.push(name));
+    void Promise.all([idle('idle 1'), idle('idle 2'), busy('busy 1'), idle('idle 3'), busy('busy 2')]);
+    state.free = 50;
+    gate.wake();
+    await time.advance(0);
+    expect(served).to.deep.equal(['idle 1', 'busy 1', 'busy 2', 'idle 2', 'idle 3']);
+  });
+
   it('is not entered with a signal that is aborted already', async () => {
     const { state, gate } = setUp();
     state.free = 1;
@@ -145,5 +166,92 @@ describe('budget gate', () => {
     other.giveBack(64, 0);
     await time.advance(200);
     (await waiting)?.done();
+  });
+
+  it('reserves records too, until the page has been counted; what waits for them goes on at once', async () => {
+    const memory = createBudgetMemory(64 * 1024 * 1024, 1_000, 1, 1);
+    const time = createVirtualTime();
+    const budget = budgetTaker(memory, 0);
+    const gate = budgetGate(budget, time.timers);
+    const freeRecords = () => new Int32Array(memory)[3]!;
+    const first = gate.tryReserve({ units: 64, records: 900, isIdle: false })!;
+    expect(freeRecords()).to.equal(100);
+    // One read of a thread goes on all the same, and no other one.
+    const short = gate.tryReserve({ units: 64, records: 900, isIdle: false });
+    expect(short).not.to.equal(null);
+    let served = false;
+    void gate
+      .reserve({ units: 64, records: 900, isIdle: false }, new AbortController().signal)
+      .then(() => (served = true));
+    await time.advance(1_000);
+    expect(served).to.equal(false);
+    budget.settle(64, 10, 50);
+    first.done();
+    await time.advance(0);
+    expect(served).to.equal(true);
+    expect(freeRecords()).to.equal(1_000 - 50 - 900);
+    short!.done();
+    expect(freeRecords()).to.equal(1_000 - 50 - 900);
+  });
+
+  it('a hundred shards of tiny records overdraw the record limit by a page for each thread at most', async function () {
+    const [limit, threads, shards] = [20_000, 2, 100];
+    const memory = createBudgetMemory(64 * 1024 * 1024, limit, threads, 1);
+    const releaser = budgetReleaser(memory, 0);
+    const time = createVirtualTime();
+    const random = seededRandom(11);
+    const queue: (readonly [units: number, records: number])[] = [];
+    /** Read and not released. */
+    const held = { records: 0, mostRecords: 0, units: 0, mostUnits: 0 };
+    let read = 0;
+    const over = new AbortController();
+    setMaxListeners(0, over.signal);
+    const reader = async (gate: BudgetGate, budget: BudgetTaker) => {
+      const estimate = pageEstimate(10_000);
+      while (!over.signal.aborted) {
+        const reservation = await gate.reserve(estimate.wanted(time.clock.monotonic()), over.signal);
+        if (reservation === null) return;
+        await delay(time.timers, integerFrom(random, 5, 50), over.signal);
+        const records = integerFrom(random, 5_000, 10_000);
+        const units = Math.ceil((records * 92) / 1024);
+        budget.settle(reservation.units, units, records);
+        held.mostRecords = Math.max(held.mostRecords, (held.records += records));
+        held.mostUnits = Math.max(held.mostUnits, (held.units += units));
+        reservation.done();
+        estimate.page(
+          { bytes: records * 10, records, units, userRecords: records },
+          1_000,
+          time.clock.monotonic(),
+        );
+        budget.sent(0, units, records);
+        queue.push([units, records]);
+        read += 1;
+        await delay(time.timers, 200, over.signal);
+      }
+    };
+    const gates: BudgetGate[] = [];
+    const running = Array.from({ length: threads }, (_, thread) => {
+      const budget = budgetTaker(memory, thread);
+      const gate = budgetGate(budget, time.timers);
+      gates.push(gate);
+      return Array.from({ length: shards / threads }, () => reader(gate, budget));
+    });
+    for (let step = 0; step < 600; step += 1) {
+      const [handled] = queue.splice(0, 1);
+      if (handled !== undefined) {
+        releaser.release(...handled);
+        held.units -= handled[0];
+        held.records -= handled[1];
+      }
+      for (const gate of gates) gate.wake();
+      await time.advance(20);
+    }
+    over.abort();
+    await time.advance(100);
+    await Promise.all(running.flat());
+    this.test!.title +=
+      ` (${read} pages, ${held.mostRecords} records of ${limit} at most, ${held.mostUnits} KiB of ${64 * 1024})`;
+    expect(read).to.be.above(100);
+    expect(held.mostRecords).to.be.at.most(limit + threads * 10_000);
   });
 });

@@ -3,6 +3,7 @@
 
 import { expect } from 'chai';
 import type { Worker } from 'node:worker_threads';
+import type { ConsumerOptions } from '../../src/index.ts';
 import { ConsumerRun } from '../support/consumer-run.ts';
 import { DeadlyCheckpointer } from '../support/deadly-store.ts';
 import { type SimulatedServer, simulatedServer } from '../support/kinesis-server.ts';
@@ -33,28 +34,31 @@ describe('a coordinator that ends while it starts', function () {
     await server[Symbol.asyncDispose]();
   });
 
+  async function expectFollowed(way: 'exit' | 'loop', withinMs: number, options: Partial<ConsumerOptions>) {
+    using store = new DeadlyCheckpointer();
+    // With the first look at the rows, when its session is there.
+    store.kill(way);
+    const { checkpointer } = store;
+    await using run = new ConsumerRun(
+      server,
+      { module: 'audited' },
+      { ...OPTIONS, ...options, checkpointer },
+    );
+    await within('the start', withinMs, run.consumer.ready({ timeoutMs: withinMs }));
+    expect(store.killed).to.equal(1);
+    expect(run.of('thread:died').map(({ kind }) => kind)).to.deep.equal(['coordinator']);
+    await writeRounds(server, 'orders', run.audit, keysOf(20), 2);
+    await run.untilComplete(WITHIN_MS);
+    expect(await run.stop()).to.equal(null);
+    await until('every thread is gone', WITHIN_MS, () => alive() === 0);
+  }
+
   for (const { title, options } of PLACEMENTS)
-    for (const way of ['exit', 'throw', 'loop'] as const) {
-      const withinMs = way === 'loop' ? HANG_WITHIN_MS : WITHIN_MS;
-      it(`by ${way}, ${title}: another one follows, ready() resolves, and no thread outlives the stop`, async () => {
-        using store = new DeadlyCheckpointer();
-        // With the first look at the rows, when its session is there.
-        store.kill(way);
-        const { checkpointer } = store;
-        await using run = new ConsumerRun(
-          server,
-          { module: 'audited' },
-          { ...OPTIONS, ...options, checkpointer },
-        );
-        await within('the start', withinMs, run.consumer.ready({ timeoutMs: withinMs }));
-        expect(store.killed).to.equal(1);
-        expect(run.of('thread:died').map(({ kind }) => kind)).to.deep.equal(['coordinator']);
-        await writeRounds(server, 'orders', run.audit, keysOf(20), 2);
-        await run.untilComplete(WITHIN_MS);
-        expect(await run.stop()).to.equal(null);
-        await until('every thread is gone', WITHIN_MS, () => alive() === 0);
-      });
-    }
+    it(`dead, ${title}: another one follows, ready() resolves, and no thread outlives the stop`, () =>
+      expectFollowed('exit', WITHIN_MS, options));
+
+  it('hung, handler in a thread: it is ended, another one follows, ready() resolves, and no thread outlives the stop', () =>
+    expectFollowed('loop', HANG_WITHIN_MS, { handlerThreads: 1 }));
 
   it('a stop during the start that hangs leaves no thread behind', async () => {
     using store = new DeadlyCheckpointer();

@@ -177,7 +177,7 @@ describe('threads that die of user code', function () {
     await writeRound(server, 'orders', run.audit, KEYS);
     const poison = await run.until('it is told', WITHIN_MS, () => run.of('record:poison')[0]);
     expect(poison).to.include({ kind: 'fetch', deaths: 2 });
-    expect(poison!.position).to.include({ type: 'SEQUENCE' });
+    expect(poison.position).to.include({ type: 'SEQUENCE' });
     // From now on it dies alone.
     await writeRounds(server, 'orders', run.audit, KEYS, 5);
     const from = run.of('thread:died').length;

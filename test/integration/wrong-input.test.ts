@@ -1,3 +1,5 @@
+// Wrong modules, streams, endpoints and credentials: what `run` rejects with, how soon, and that nothing is left behind.
+
 import { createServer, type Server as HttpServer } from 'node:http';
 import {
   type AddressInfo,
@@ -6,41 +8,35 @@ import {
   type Socket,
 } from 'node:net';
 import { expect } from 'chai';
-import { Consumer, type ConsumerOptions, type ErrorCode, type HandlerFunction } from '../../src/index.ts';
+import { Consumer } from '../../src/index.ts';
 import { addressOf } from '../support/consumer-run.ts';
 import { type SimulatedServer, simulatedServer } from '../support/kinesis-server.ts';
 import { PLACEMENTS } from '../support/placements.ts';
 import { runProgram } from '../support/program.ts';
 import { threadsAlive } from '../support/threads-alive.ts';
 import { rejection, until, within } from '../support/until.ts';
+import {
+  awsCases,
+  broken,
+  type Case,
+  CHECKPOINTER_CASES,
+  HANDLER_CASES,
+  type Places,
+  PROCESSOR_CASES,
+} from './broken/cases.ts';
 
 const PROMPTLY_MS = 8_000;
-/** For an endpoint that accepts connections and says nothing. */
-const SILENT_MS = 15_000;
 const REFUSED_KEY = 'refused';
 const STREAM = 'orders';
-
-const broken = (name: string) => new URL(`./broken/${name}.js`, import.meta.url);
 const nothing = () => undefined;
-
-interface Case {
-  readonly title: string;
-  readonly code: ErrorCode | 'ERR_DATABASE';
-  readonly options?: Partial<ConsumerOptions>;
-  readonly handler?: URL | HandlerFunction;
-  readonly message?: RegExp;
-  readonly withinMs?: number;
-}
 
 describe('wrong input', function () {
   this.timeout(60_000);
   let server: SimulatedServer;
+  let places: Places;
+  let endless: ReturnType<typeof startsWithoutEnd>;
   const servers: (TcpServer | HttpServer)[] = [];
   const sockets = new Set<Socket>();
-  let silent = '';
-  let rubbish = '';
-  let failing = '';
-  let closed = '';
 
   const listen = async (each: TcpServer | HttpServer): Promise<string> => {
     servers.push(each);
@@ -51,186 +47,152 @@ describe('wrong input', function () {
 
   before(async () => {
     server = await simulatedServer({ refuseAccessKeys: [REFUSED_KEY] });
-    await server.createStream(STREAM, 1);
-    silent = await listen(createTcpServer(nothing));
-    rubbish = await listen(createServer((_, response) => response.end('<html>not Kinesis</html>')));
-    failing = await listen(createServer((_, response) => response.writeHead(500).end('{}')));
+    for (const stream of [STREAM, 'unlisted', 'unread']) await server.createStream(stream, 1);
+    const error = 'AccessDeniedException';
+    await server.simulator.inject({ stream: 'unlisted', operation: 'ListShards', error });
+    await server.simulator.inject({ stream: 'unread', operation: 'GetRecords', error });
     const gone = createTcpServer(nothing);
-    closed = await listen(gone);
+    places = {
+      refusedKey: REFUSED_KEY,
+      silent: await listen(createTcpServer(nothing)),
+      page: await listen(createServer((_, response) => response.end('<html>not Kinesis</html>'))),
+      failing: await listen(createServer((_, response) => response.writeHead(500).end('{}'))),
+      closed: await listen(gone),
+    };
     await new Promise((resolve) => gone.close(resolve));
+    endless = startsWithoutEnd();
   });
   after(async () => {
+    await Promise.all(endless.map(({ consumer }) => consumer.stop()));
     for (const socket of sockets) socket.destroy();
     for (const each of servers) each.close();
     await server[Symbol.asyncDispose]();
   });
 
-  /** run() rejects with that code in time, `ready` and `error` tell the same, and no thread is left. */
+  /** They take their time until they say something, and the other tests run meanwhile. */
+  function startsWithoutEnd() {
+    const module = (name: string) => ({ module: broken(name) });
+    return [
+      { handler: broken('never'), waitsFor: `the import of the handler module ${broken('never').href}` },
+      { handler: broken('never-set-up'), waitsFor: 'the `setup` of the handler' },
+      {
+        handler: broken('standing-still'),
+        options: { handlerThreads: 1 },
+        waitsFor: `the handler threads, which import ${broken('standing-still').href} and run its \`setup\``,
+      },
+      { options: { processor: module('never') }, waitsFor: 'the processor' },
+      {
+        options: { checkpointer: module('never') },
+        waitsFor: 'the stream, the checkpointer or the fetch threads',
+      },
+    ].map(({ handler = nothing, options = {}, waitsFor }) => {
+      const lines: string[] = [];
+      const log = (_: unknown, line: string) => lines.push(line);
+      const logger = { debug: nothing, info: nothing, warn: log, error: log };
+      const consumer = new Consumer({ ...addressOf(server), stream: STREAM, logger, ...options });
+      return { consumer, lines, waitsFor, running: consumer.run(handler) };
+    });
+  }
+
+  /** run() rejects with that error in time, `ready` and `error` tell the same, and no thread is left. */
   async function expectFailure(each: Case, handlerThreads: number): Promise<number> {
-    const { options = {}, handler = nothing, code, message = /./, withinMs = PROMPTLY_MS } = each;
     const threadsBefore = threadsAlive();
-    const consumer = new Consumer({ ...addressOf(server), stream: STREAM, handlerThreads, ...options });
+    const consumer = new Consumer({
+      ...addressOf(server),
+      stream: STREAM,
+      handlerThreads,
+      ...each.options,
+    });
     const events: string[] = [];
     consumer.on('error', () => events.push('error'));
     consumer.on('stopped', () => events.push('stopped'));
     const startedAt = performance.now();
-    const ready = consumer.ready({ timeoutMs: withinMs }).catch((reason: unknown) => reason);
+    const ready = consumer.ready({ timeoutMs: PROMPTLY_MS }).catch((reason: unknown) => reason);
     let error: Error;
     try {
-      error = await rejection('the failure of run()', withinMs, consumer.run(handler));
+      const audited = new URL('./handlers/audited.js', import.meta.url);
+      const handler = each.handler ?? (handlerThreads > 0 ? audited : nothing);
+      error = await rejection('the failure of run()', PROMPTLY_MS, consumer.run(handler));
     } finally {
       await consumer.stop();
     }
     const tookMs = performance.now() - startedAt;
-    expect(error).to.have.property('code', code);
-    expect(error.message).to.match(message);
+    expectError(error, each);
     await until('all threads are gone', 5_000, () => threadsAlive() <= threadsBefore);
-    // What is refused before anything was started leaves the consumer as it was.
-    const started = code !== 'ERR_INVALID_HANDLER' || (handlerThreads > 0 && handler instanceof URL);
-    if (started) {
-      expect(events).to.deep.equal(['error', 'stopped']);
-      expect(await ready).to.equal(error);
-    }
+    expect(events).to.deep.equal(['error', 'stopped']);
+    // A stream that may be listed and not be read is found out by the first read.
+    if (each.options?.stream !== 'unread') expect(await ready).to.equal(error);
     return tookMs;
   }
 
-  const everywhere: readonly (() => Case)[] = [
-    () => ({
-      title: 'a missing stream',
-      code: 'ERR_STREAM_NOT_FOUND',
-      options: { stream: 'missing' },
-      message: /missing/,
-    }),
-    () => ({
-      title: 'a missing stream, nothing described',
-      code: 'ERR_STREAM_NOT_FOUND',
-      options: { stream: 'missing', describe: 'skip' },
-    }),
-    () => ({
-      title: 'refused credentials',
-      code: 'ERR_ACCESS_DENIED',
-      options: { credentials: { accessKeyId: REFUSED_KEY, secretAccessKey: 'x' } },
-    }),
-    () => ({
-      title: 'a credentials provider that throws',
-      code: 'ERR_CREDENTIALS',
-      options: {
-        credentials: () => {
-          throw new Error('no vault');
-        },
-      },
-      message: /no vault/,
-    }),
-    () => ({
-      title: 'a credentials provider that rejects',
-      code: 'ERR_CREDENTIALS',
-      options: { credentials: () => Promise.reject(new Error('no vault')) },
-      message: /no vault/,
-    }),
-    () => ({
-      title: 'a credentials provider that gives rubbish',
-      code: 'ERR_CREDENTIALS',
-      options: {
-        credentials: (() => Promise.resolve('key')) as unknown as NonNullable<ConsumerOptions['credentials']>,
-      },
-    }),
-    () => ({
-      title: 'an endpoint that refuses connections',
-      code: 'ERR_CONNECTION',
-      options: { endpoint: closed },
-    }),
-    () => ({
-      title: 'an endpoint that accepts and never answers',
-      code: 'ERR_CONNECTION',
-      options: { endpoint: silent },
-      withinMs: SILENT_MS,
-    }),
-    () => ({
-      title: 'an endpoint that answers rubbish',
-      code: 'ERR_CONNECTION',
-      options: { endpoint: rubbish },
-    }),
-    () => ({
-      title: 'an endpoint that always answers 500',
-      code: 'ERR_CONNECTION',
-      options: { endpoint: failing },
-    }),
-    () => ({
-      title: 'a missing handler module',
-      code: 'ERR_INVALID_HANDLER',
-      handler: broken('missing'),
-      message: /missing/,
-    }),
-    () => ({
-      title: 'a handler module without default export',
-      code: 'ERR_INVALID_HANDLER',
-      handler: broken('no-default'),
-    }),
-    () => ({
-      title: 'a handler module that exports no handler',
-      code: 'ERR_INVALID_HANDLER',
-      handler: broken('not-a-handler'),
-    }),
-    () => ({
-      title: 'a handler module that throws on import',
-      code: 'ERR_INVALID_HANDLER',
-      handler: broken('throws'),
-      message: /thrown on import/,
-    }),
-    () => ({
-      title: 'a handler whose setup throws',
-      code: 'ERR_DATABASE',
-      handler: broken('failing-setup'),
-      message: /no database/,
-    }),
-    () => ({
-      title: 'a missing processor module',
-      code: 'ERR_INVALID_PROCESSOR',
-      options: { processor: { module: broken('missing') } },
-    }),
-    () => ({
-      title: 'a processor module without methods',
-      code: 'ERR_INVALID_PROCESSOR',
-      options: { processor: { module: broken('not-a-handler') } },
-    }),
-    () => ({
-      title: 'a processor module that throws on import',
-      code: 'ERR_INVALID_PROCESSOR',
-      options: { processor: { module: broken('throws') } },
-    }),
-    () => ({
-      title: 'a missing checkpointer module',
-      code: 'ERR_INVALID_OPTION',
-      options: { checkpointer: { module: broken('missing') } },
-    }),
-    () => ({
-      title: 'a checkpointer module that makes no store',
-      code: 'ERR_INVALID_OPTION',
-      options: { checkpointer: { module: broken('not-a-handler') } },
-    }),
-  ];
+  function expectError(error: Error, { code, message, cause, handler, options }: Case): void {
+    expect(error).to.have.property('code', code);
+    const spec = options?.processor ?? options?.checkpointer;
+    const module =
+      handler ?? (typeof spec === 'object' && 'module' in spec ? (spec.module as URL) : undefined);
+    const { href = '', pathname = '' } = module ?? {};
+    const folder = pathname.slice(0, pathname.lastIndexOf('/'));
+    const plain = error.message
+      .replaceAll(href || '\0', 'URL')
+      .replaceAll(pathname || '\0', 'PATH')
+      .replaceAll(folder || '\0', 'FOLDER');
+    if (typeof message === 'string') expect(plain).to.equal(message);
+    else expect(plain).to.match(message);
+    if (cause === undefined) return;
+    const { name, code: itsCode, message: text } = error.cause as Error & { code?: string };
+    expect(`${itsCode ?? name}: ${text}`).to.match(cause);
+  }
 
-  for (const placement of PLACEMENTS) {
-    describe(placement.title, () => {
-      for (const make of everywhere) {
-        const { title, code, withinMs = PROMPTLY_MS } = make();
-        // It takes its time, and where the handler runs makes no difference to it.
-        if (withinMs === SILENT_MS && placement.options.handlerThreads > 0) continue;
-        it(`${title}: ${code} within ${withinMs / 1000} s`, async function () {
-          const each = make();
-          const { handlerThreads } = placement.options;
-          const module = handlerThreads > 0 && each.handler === undefined;
-          const handler = module ? new URL('./handlers/audited.js', import.meta.url) : each.handler;
-          const tookMs = await expectFailure({ ...each, ...(handler && { handler }) }, handlerThreads);
-          this.test!.title += ` (${Math.round(tookMs)} ms)`;
+  for (const { title: place, options } of PLACEMENTS) {
+    describe(place, () => {
+      const { handlerThreads } = options;
+      const aws = awsCases({
+        refusedKey: REFUSED_KEY,
+        closed: 'http://x',
+        silent: '',
+        page: '',
+        failing: '',
+      });
+      const groups: readonly (readonly [readonly Case[], () => readonly Case[]])[] = [
+        ...[HANDLER_CASES, PROCESSOR_CASES, CHECKPOINTER_CASES].map((cases) => [cases, () => cases] as const),
+        [aws, () => awsCases(places)],
+      ];
+      for (const [cases, made] of groups) {
+        cases.forEach(({ title, code, onlyInMain = false }, index) => {
+          if (onlyInMain && handlerThreads > 0) return;
+          it(`${title}: ${code}`, async function () {
+            const tookMs = await expectFailure(made()[index]!, handlerThreads);
+            this.test!.title += ` (${Math.round(tookMs)} ms)`;
+          });
         });
       }
     });
   }
 
+  for (const [what, handler, shown] of [
+    ['a function', nothing, 'a function'],
+    ['nothing', undefined, 'undefined'],
+    ['a relative path', './handler.js', "'./handler.js'"],
+  ] as const) {
+    it(`${what} as handler of handler threads: ERR_INVALID_HANDLER, and nothing was started`, async () => {
+      const consumer = new Consumer({ ...addressOf(server), stream: STREAM, handlerThreads: 1 });
+      const running = consumer.run(handler as unknown as URL);
+      expect(await rejection('run()', PROMPTLY_MS, running)).to.include({
+        code: 'ERR_INVALID_HANDLER',
+        message: `Expected the handler to be the URL or absolute path of a module, because \`handlerThreads\` is 1, got \`${shown}\``,
+      });
+      await consumer.stop();
+    });
+  }
+
   for (const { options, title } of PLACEMENTS) {
     it(`a stop does not wait for an endpoint that never answers, ${title}`, async () => {
-      const consumer = new Consumer({ ...addressOf(server), stream: STREAM, endpoint: silent, ...options });
+      const consumer = new Consumer({
+        ...addressOf(server),
+        stream: STREAM,
+        endpoint: places.silent,
+        ...options,
+      });
       const running = consumer.run(new URL('./handlers/audited.js', import.meta.url));
       const connections = sockets.size;
       await until('it has connected', PROMPTLY_MS, () => sockets.size > connections);
@@ -239,13 +201,9 @@ describe('wrong input', function () {
     });
   }
 
-  it('a function as handler of handler threads: ERR_INVALID_HANDLER', async () => {
-    await expectFailure({ title: '', code: 'ERR_INVALID_HANDLER' }, 1);
-  });
-
   for (const { title, code, options } of [
     { title: 'a missing stream', code: 'ERR_STREAM_NOT_FOUND', options: () => ({ stream: 'missing' }) },
-    { title: 'a refused connection', code: 'ERR_CONNECTION', options: () => ({ endpoint: closed }) },
+    { title: 'a refused connection', code: 'ERR_CONNECTION', options: () => ({ endpoint: places.closed }) },
   ]) {
     for (const { options: where, title: place } of PLACEMENTS) {
       it(`a process ends by itself after ${title}, ${place}`, async () => {
@@ -261,4 +219,17 @@ describe('wrong input', function () {
       });
     }
   }
+
+  describe('at last', () => {
+    it('a start that never ends says what it waits for, and a stop ends it', async () => {
+      for (const { lines, waitsFor } of endless) {
+        await until(`it said that it waits for ${waitsFor}`, PROMPTLY_MS, () => lines.length > 0);
+        expect(lines[0]).to.equal(`The consumer has not started for 5 s: it waits for ${waitsFor}`);
+      }
+      const alive = threadsAlive();
+      await within('the stops', 5_000, Promise.all(endless.map(({ consumer }) => consumer.stop())));
+      await Promise.all(endless.map(({ running }) => running));
+      await until('the thread that stood still is gone', 5_000, () => threadsAlive() < alive);
+    });
+  });
 });

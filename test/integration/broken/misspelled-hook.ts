@@ -1,0 +1,3 @@
+// A handler made by hand, with a hook that nobody would ever call.
+
+export default { handle: () => undefined, onShardStarted: () => undefined };

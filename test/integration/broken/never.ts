@@ -1,0 +1,4 @@
+// A module whose import never ends.
+
+await new Promise(() => undefined);
+export default () => undefined;
