@@ -110,19 +110,19 @@ export function createCoordination(parts: CoordinationParts): Coordination {
     if (!stopping.signal.aborted) await open(true);
   };
 
-  const died = (error: ShardpoolError) => {
+  const died = (death: ShardpoolError) => {
     if (stopping.signal.aborted) return;
     parts.emit({
       name: 'thread:died',
       kind: 'coordinator',
       thread: 0,
-      error: encodeError(error),
+      error: encodeError(death),
       shards: [],
     });
     const now = performance.now();
     deaths = [...deaths.filter((at) => now - at < DEATH_WINDOW_MS), now];
     if (session === null || deaths.length > MAX_DEATHS) {
-      parts.onFatal(error);
+      parts.onFatal(death);
       return;
     }
     opening = reopen(deaths.length).catch(parts.onFatal);
@@ -135,7 +135,8 @@ export function createCoordination(parts: CoordinationParts): Coordination {
   const watch = async (watched: CoordinatorClient, { progress }: SharedMemory, isStarted: () => boolean) => {
     const hangs = hangWatch(LOOKS);
     const view = progressView(progress);
-    while (!stopping.signal.aborted && client === watched) {
+    const isCurrent = () => !stopping.signal.aborted && client === watched;
+    while (isCurrent()) {
       const patienceMs = isStarted() ? options.leaseDurationMs : Math.max(START_MS, options.leaseDurationMs);
       await delay(timers, patienceMs / LOOKS, stopping.signal);
       if (hangs.look([[COORDINATOR, view.read(COORDINATOR)]]).length > 0) {

@@ -86,7 +86,7 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
     const exited = deferred();
     const entry: HandlerThread = { worker, ready, exited: exited.promise, isReady: false };
     threads.set(thread, entry);
-    let cause: unknown = null;
+    let cause: Error | null = null;
     /** The thread said that it ends, or why it cannot go on: its exit is no death. */
     let said = false;
     const fatal = (error: unknown) => {
@@ -116,8 +116,8 @@ export function startHandlerThreads(parts: HandlerThreadsParts): HandlerThreads 
           message satisfies never;
       }
     });
-    worker.on('error', (error) => {
-      cause = error;
+    worker.on('error', (error: unknown) => {
+      cause = error instanceof Error ? error : new Error(String(error));
     });
     worker.on('exit', (code) => {
       exited.resolve();
