@@ -8,8 +8,8 @@ import { OUT_OF_SHARD_RANGE } from './record-marks.ts';
 
 /** Hash keys as 32 hexadecimal digits sort as the numbers do, and that is how an MD5 comes. */
 const HEX_DIGITS = 32;
-/** Producers come back to the same keys; a stream of ever new ones must not fill the memory. */
-const MAX_REMEMBERED = 10_000;
+/** Producers come back to the same keys; a stream of ever new ones must not fill the memory. For all shards of a thread. */
+const MAX_REMEMBERED = 20_000;
 
 /** Whether a record belongs to the shard, by its explicit hash key or the MD5 of its partition key. */
 export function shardRange(
@@ -19,13 +19,11 @@ export function shardRange(
   const end = toHex(range.endingHashKey);
   // More digits than 128 bits have: no hash key at all.
   const isInside = (hex: string) => hex.length === HEX_DIGITS && hex >= start && hex <= end;
-  const byPartitionKey = remembered((key) => {
-    const digest = md5(key);
-    return digest === null || isInside(digest);
-  });
-  const byExplicitHashKey = remembered((key) => isInside(toHex(key)));
-  return (partitionKey, explicitHashKey) =>
-    explicitHashKey === null ? byPartitionKey(partitionKey) : byExplicitHashKey(explicitHashKey);
+  return (partitionKey, explicitHashKey) => {
+    if (explicitHashKey !== null) return isInside(hexOfHashKey(explicitHashKey));
+    const digest = digestOf(partitionKey);
+    return digest === '' || isInside(digest);
+  };
 }
 
 /** The sink that the mark is made on the way to, and the mark's own; a page asks for the same one many times. */
@@ -61,27 +59,29 @@ function markOutOfRange(isInside: ReturnType<typeof shardRange>, next: SplitSink
   };
 }
 
-function remembered(decide: (key: string) => boolean): (key: string) => boolean {
-  const known = new Map<string, boolean>();
+function remembered(make: (key: string) => string): (key: string) => string {
+  const known = new Map<string, string>();
   return (key) => {
-    let answer = known.get(key);
-    if (answer === undefined) {
+    let value = known.get(key);
+    if (value === undefined) {
       if (known.size >= MAX_REMEMBERED) known.clear();
-      answer = decide(key);
-      known.set(key, answer);
+      value = make(key);
+      known.set(key, value);
     }
-    return answer;
+    return value;
   };
 }
 
-/** Null on a host in FIPS mode, which has no MD5. */
-function md5(key: string): string | null {
+const hexOfHashKey = remembered(toHex);
+
+/** Empty on a host in FIPS mode, which has no MD5. */
+const digestOf = remembered((partitionKey) => {
   try {
-    return hash('md5', key, 'hex');
+    return hash('md5', partitionKey, 'hex');
   } catch {
-    return null;
+    return '';
   }
-}
+});
 
 function toHex(decimal: string): string {
   return BigInt(decimal).toString(16).padStart(HEX_DIGITS, '0');
