@@ -77,6 +77,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
   /** What a lost lease had acked: taking it again from the own old session may store that in the same write. */
   const salvage = new Map<string, Lease>();
   const finishing = new Set<Promise<void>>();
+  /** A stop has begun, which does not wait for a store for ever. */
+  let draining = false;
 
   const drop = (lease: Lease, state: LeaseState) => {
     lease.state = state;
@@ -136,7 +138,9 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
     write: () => Promise<WriteResult<ShardRow>>,
     attempts: number,
   ): Promise<WriteResult<ShardRow> | null> => {
-    for (let attempt = 1; attempt <= attempts && parts.isValid(); attempt += 1) {
+    const isWorthwhile = (attempt: number) =>
+      attempt <= (draining ? Math.min(attempts, RELEASE_ATTEMPTS) : attempts) && parts.isValid();
+    for (let attempt = 1; isWorthwhile(attempt); attempt += 1) {
       try {
         return await write();
       } catch (error) {
@@ -257,6 +261,7 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
       return failures.find((failure) => failure !== null) ?? null;
     },
     drain() {
+      draining = true;
       for (const lease of held.values()) if (lease.state === 'running') lease.state = 'draining';
     },
     async releaseAll() {

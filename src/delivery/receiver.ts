@@ -112,11 +112,15 @@ export class Receiver {
         for (const row of message.rows) this.#epoch(row);
         break;
       case 'hostGone': {
-        const source = this.#sources.get(message.host);
-        if (source !== undefined) {
-          source.gone = true;
-          this.#settle(source);
+        const { host } = message;
+        const source = this.#sources.get(host);
+        if (source === undefined) {
+          // It ended before this receiver was connected to it: nothing of it can have come.
+          this.#parts.link.post({ type: 'settled', host, rows: [] });
+          break;
         }
+        source.gone = true;
+        this.#settle(source);
         break;
       }
       case 'yield': {

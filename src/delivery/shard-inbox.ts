@@ -111,7 +111,7 @@ export class ShardInbox {
     this.#yielded = Math.max(this.#yielded, epoch);
     this.yielding = epoch;
     this.drain();
-    return this.clear();
+    return this.#dropUpTo(epoch);
   }
 
   /** Nothing is in hand any more. */
@@ -176,11 +176,19 @@ export class ShardInbox {
     return this.#queue.length === 0 && !this.busy && !unacked && !reading;
   }
 
-  #revoke(epoch: number): InboxItem[] {
-    this.#revoked = Math.max(this.#revoked, epoch);
-    for (const known of this.#rows.keys()) if (known <= epoch) this.#rows.delete(known);
+  /** What a later epoch has brought stays: its port is not ordered with the one that this word came over. */
+  #dropUpTo(epoch: number): InboxItem[] {
     const dropped = this.#queue.filter((item) => item.epoch <= epoch);
     this.#queue = this.#queue.filter((item) => item.epoch > epoch);
+    return dropped;
+  }
+
+  #revoke(epoch: number): InboxItem[] {
+    // Whoever waits for the shard has lost it: what comes next is another lease, which must not be given up for that one.
+    if (this.yielding !== null && this.yielding <= epoch) this.yielding = null;
+    this.#revoked = Math.max(this.#revoked, epoch);
+    for (const known of this.#rows.keys()) if (known <= epoch) this.#rows.delete(known);
+    const dropped = this.#dropUpTo(epoch);
     this.giveUpUnacked();
     this.abort();
     this.#lease = null;

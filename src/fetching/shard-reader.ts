@@ -102,6 +102,8 @@ export class ShardReader {
   #lagMs: number | null = null;
   #reads = 0;
   #throttled = 0;
+  /** The last read failed because its iterator had expired. */
+  #hasExpired = false;
   #outOfRange = 0;
   #readAt: number | null = null;
   #error: EncodedError | null = null;
@@ -203,6 +205,7 @@ export class ShardReader {
     }
     if (this.#error !== null) presence.found(shardId);
     this.#failures = 0;
+    this.#hasExpired = false;
     this.#error = null;
     this.#readAt = clock.now();
     try {
@@ -302,7 +305,11 @@ export class ShardReader {
     const { signal } = this.#stopping;
     if (error.kind === 'expired-iterator') {
       this.#iterator = null;
-      return;
+      // The first one is nothing to speak of; one that is made anew and expired again is a failure like others.
+      if (!this.#hasExpired) {
+        this.#hasExpired = true;
+        return;
+      }
     }
     if (error.kind === 'throttled') this.#throttled += 1;
     // What is missing may come back, or be created again; the coordinator decides what that means for the stream.

@@ -275,6 +275,48 @@ describe('receiver, a shard that leaves it', () => {
   });
 });
 
+describe('receiver, a shard that is to leave while its lease is lost and taken again', () => {
+  it('what the next lease brought before the word about leaving is not dropped', async () => {
+    const harness = running();
+    await harness.settle();
+    // The data port of the second thread is faster than the port to the coordinator.
+    harness.send(1, 0, 2, 1, 5);
+    harness.tell({ type: 'yield', shard: 0, epoch: 1 });
+    harness.revoke(0, 1);
+    harness.epoch({ shard: 0, epoch: 2, host: 1, token: 2 });
+    harness.send(1, 0, 2, 6, 8);
+    await handleAll(harness);
+    expect(harness.handled).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(harness.ackedUpTo(0)).to.equal(at(8));
+    harness.expectBalanced();
+  });
+
+  it('the next lease is not given up for the one before', async () => {
+    const harness = running();
+    harness.send(0, 0, 1, 1);
+    await harness.settle();
+    harness.tell({ type: 'yield', shard: 0, epoch: 1 });
+    harness.revoke(0, 1);
+    harness.epoch({ shard: 0, epoch: 2, host: 1, token: 2 });
+    await harness.settle();
+    harness.send(1, 0, 2, 1);
+    harness.send(1, 0, 2, 2);
+    await handleAll(harness);
+    expect(harness.handled).to.deep.equal([1, 1, 2]);
+    expect(harness.toCoordinatorOf('yielded')).to.be.empty;
+    harness.expectBalanced();
+  });
+});
+
+describe('receiver, a fetch thread that it never had a port to', () => {
+  it('is settled at once when it dies', async () => {
+    const harness = running();
+    harness.tell({ type: 'hostGone', host: 7 });
+    await harness.settle();
+    expect(harness.toCoordinatorOf('settled')).to.deep.equal([{ type: 'settled', host: 7, rows: [] }]);
+  });
+});
+
 describe('receiver, attempts over the deaths of handler threads', () => {
   it('count on in the first batch that this one hands out, and in none after it', async () => {
     const harness = new ReceiverHarness();
