@@ -171,14 +171,13 @@ export const SETTINGS_CONTRACT: readonly ContractCase[] = [
         TargetShardCount: 2,
         ScalingType: 'UNIFORM_SCALING',
       } as const;
-      return {
-        mode: (await summaryOf(kinesis))?.StreamModeDetails?.StreamMode,
-        shards: ids(await kinesis.shards()),
-        refusals: [
-          await refusal(kinesis.client.send(new SplitShardCommand(split))),
-          await refusal(kinesis.client.send(new UpdateShardCountCommand(scale))),
-        ],
-      };
+      const mode = (await summaryOf(kinesis))?.StreamModeDetails?.StreamMode;
+      const shards = ids(await kinesis.shards());
+      const ofSplit = await refusal(kinesis.client.send(new SplitShardCommand(split)));
+      // One that is not refused makes the stream UPDATING for a moment.
+      await kinesis.untilActive();
+      const ofScale = await refusal(kinesis.client.send(new UpdateShardCountCommand(scale)));
+      return { mode, shards, refusals: [ofSplit, ofScale] };
     },
   },
   {
