@@ -4,19 +4,25 @@ import { parseOptions, USAGE, UsageError, type BenchOptions } from './options.ts
 import { toMarkdown, writeFiles, writeResult, type WrittenFiles } from './report.ts';
 import { chosen, runScenario } from './runner.ts';
 import { planOf, type Scenario } from './scenario.ts';
-import { SCENARIOS, TRIAL_SCENARIOS } from './scenarios/index.ts';
-import { runTrials, trialsToMarkdown } from './trials/runner.ts';
-import type { TrialScenario } from './trials/scenario.ts';
+import { runPlan } from './planning/runner.ts';
+import { PLAN_SCENARIOS, SCENARIOS, TRIAL_SCENARIOS } from './scenarios/index.ts';
+import { type Figures, type Named, runTrial, runTrials, trialsToMarkdown } from './trials/runner.ts';
+import type { NamedTrials } from './trials/scenario.ts';
 
 async function main(argv: readonly string[]): Promise<void> {
-  const options = parseOptions(argv, [...SCENARIOS, ...TRIAL_SCENARIOS]);
+  const options = parseOptions(argv, [...SCENARIOS, ...TRIAL_SCENARIOS, ...PLAN_SCENARIOS]);
   if (options === null) {
     console.log(USAGE);
     return;
   }
   const trialScenario = TRIAL_SCENARIOS.find(({ name }) => name === options.scenario);
   if (trialScenario !== undefined) {
-    await trials(trialScenario, options);
+    await trials(trialScenario, runTrial, options);
+    return;
+  }
+  const planScenario = PLAN_SCENARIOS.find(({ name }) => name === options.scenario);
+  if (planScenario !== undefined) {
+    await trials(planScenario, runPlan, options);
     return;
   }
   const scenario = SCENARIOS.find(({ name }) => name === options.scenario)!;
@@ -29,13 +35,17 @@ async function main(argv: readonly string[]): Promise<void> {
   sayWritten(await writeResult(result, options.out));
 }
 
-async function trials(scenario: TrialScenario, options: BenchOptions): Promise<void> {
+async function trials<Variant extends Named, Side extends Named>(
+  scenario: NamedTrials<Variant, Side, string>,
+  run: (variant: Variant, side: Side) => Promise<Figures>,
+  options: BenchOptions,
+): Promise<void> {
   if (options.dryRun) {
     const variants = chosen(scenario.variants, options.variants);
     console.log(JSON.stringify({ options, variants, sides: chosen(scenario.sides, options.sides) }, null, 2));
     return;
   }
-  const result = await runTrials(scenario, options, (line) => console.error(line));
+  const result = await runTrials(scenario, run, options, (line) => console.error(line));
   const markdown = trialsToMarkdown(result);
   console.log(markdown);
   sayWritten(await writeFiles(result, markdown, options.out));

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { type Coordination, createCoordination } from './consumer/coordination.ts';
 import { type ConsumerEvents, eventMeantBy, toConsumerEvent } from './consumer/events.ts';
 import { type HandlerThreads, startHandlerThreads } from './consumer/handler-threads.ts';
+import { type ConsumerHealth, toHealth } from './consumer/health.ts';
 import { openReceiver, type ReceivingThread } from './consumer/open-receiver.ts';
 import { createPuller, type Puller } from './consumer/puller.ts';
 import { watchStart } from './consumer/start-watch.ts';
@@ -35,6 +36,7 @@ type State = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped';
 
 const HANDLER_THREADS_END_MS = 2_000;
 const TEARDOWN_MS = 2_000;
+const HEALTH_ANSWER_MS = 2_000;
 
 /**
  * Reads one stream. Constructing it only checks the options (ERR_INVALID_OPTION); `run`, iteration and `ready` start it.
@@ -137,6 +139,16 @@ export class Consumer<T = unknown> extends EventEmitter<ConsumerEvents> {
     if (this.#coordination === null)
       throw new ShardpoolError('ERR_INVALID_STATE', 'The consumer does not run');
     return toConsumerStatus(await this.#coordination.status());
+  }
+
+  /** Whether all is well here, and if not, what is not: for a liveness probe. Never rejects. */
+  async health(): Promise<ConsumerHealth> {
+    const { leaseDurationMs } = this.#options;
+    const coordination = this.#isReady ? this.#coordination : null;
+    const asked = coordination?.status().catch(() => null) ?? Promise.resolve(null);
+    const isAnswered = await settledWithin(systemTimers, asked, HEALTH_ANSWER_MS);
+    const status = isAnswered ? await asked : null;
+    return toHealth({ isReady: this.#isReady, status, leaseDurationMs });
   }
 
   /**

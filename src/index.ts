@@ -3,6 +3,12 @@
 export { Consumer } from './consumer.ts';
 export { CONSUMER_EVENTS } from './consumer/events.ts';
 export type { ConsumerEvents } from './consumer/events.ts';
+export {
+  type ConsumerHealth,
+  HEALTH_PROBLEMS,
+  type HealthProblem,
+  type HealthProblemName,
+} from './consumer/health.ts';
 export type { ConsumerStatus, ShardStatus } from './consumer/status.ts';
 export { defineHandler } from './handler.ts';
 export type {

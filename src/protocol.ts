@@ -71,6 +71,8 @@ export interface CoordinatorConfig {
   readonly heartbeatIntervalMs: number;
   readonly coordinationIntervalMs: number;
   readonly checkpointIntervalMs: number;
+  /** How long a shard that is handed off may take to come to rest. */
+  readonly drainDeadlineMs: number;
   readonly threadHangMs: number;
   readonly fetcher: FetcherConfig;
 }
@@ -240,6 +242,13 @@ export type ThreadEvent =
   | { readonly name: 'lease:lost'; readonly shardId: string; readonly token: number; readonly cause: string }
   | { readonly name: 'session:lost'; readonly session: string; readonly cause: string }
   | {
+      readonly name: 'session:evicted';
+      readonly session: string;
+      readonly host: string;
+      readonly pid: number;
+    }
+  | { readonly name: 'shards:unassigned'; readonly shards: readonly string[] }
+  | {
       readonly name: 'thread:died';
       readonly kind: 'fetch' | 'handler' | 'coordinator';
       readonly thread: number;
@@ -280,8 +289,21 @@ export interface ShardStatusRow {
   readonly error: EncodedError | null;
 }
 
+/** One session of the application, as the lease store has it. */
+export interface InstanceStatus {
+  readonly session: string;
+  readonly state: 'live' | 'draining' | 'ended' | 'dead';
+  readonly host: string;
+  readonly pid: number;
+  /** How many shards name it as their owner. */
+  readonly shards: number;
+}
+
 export interface CoordinatorStatus {
   readonly session: string;
+  readonly instances: readonly InstanceStatus[];
+  /** Shard ids that nobody has room for. */
+  readonly unassigned: readonly string[];
   readonly shards: readonly ShardStatusRow[];
   readonly threads: readonly {
     readonly thread: HostId;
@@ -292,6 +314,12 @@ export interface CoordinatorStatus {
   readonly largestBeatGapMs: number;
   readonly beats: number;
   readonly leaseRemainingMs: number;
+  /** Since the start of the last read of the lease store that was answered, ms. */
+  readonly storeReadAgoMs: number;
+  /** What the lease store failed with last; null once it answered again. */
+  readonly storeError: EncodedError | null;
+  /** Shard ids that are held here and get nowhere. */
+  readonly stalled: readonly string[];
   readonly bufferedBytes: number;
 }
 

@@ -27,7 +27,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   checkpointers: GROUND,
   observe: GROUND,
 
-  'options.ts': ['model', 'codec', 'platform', 'protocol.ts', 'handler.ts'],
+  'options.ts': ['model', 'codec', 'platform', 'protocol.ts', 'handler.ts', 'checkpointers'],
   'handler.ts': ['model', 'codec', 'platform', 'protocol.ts'],
   consumer: BELOW_ROOTS,
   producer: BELOW_ROOTS,

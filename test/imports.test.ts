@@ -124,8 +124,8 @@ describe('violationsOf', () => {
       says: /fetching may not import consumer/,
     },
     'the options from a stage': {
-      sources: { 'src/options.ts': "import { B } from './checkpointers/b.ts';" },
-      says: /options\.ts may not import checkpointers/,
+      sources: { 'src/options.ts': "import { B } from './delivery/b.ts';" },
+      says: /options\.ts may not import delivery/,
     },
     'the handler types from the options': {
       sources: { 'src/handler.ts': "import type { B } from './options.ts';" },

@@ -146,12 +146,12 @@ describe('wrong options', () => {
     [
       'a password',
       { checkpointer: { url: 'redis://user:secret@host' } },
-      "Expected `checkpointer` to be one of 'memory', { name, ... } or { module, options }, got `'{ url }'`",
+      "Expected `checkpointer` to be one of 'memory', 'local', 'redis', 'dynamodb', { name, ... } or { module, options }, got `'{ url }'`",
     ],
     [
       'an option of the checkpointer',
       { checkpointer: { name: 'memory', url: 'x' } },
-      "The checkpointer 'memory' has no options, got `url`",
+      "Expected `checkpointer.url` to be nothing: 'memory' has no options, got `'x'`",
     ],
     [
       'options beside those of a module',

@@ -120,7 +120,7 @@ export const ROWS: Readonly<Record<string, Row>> = {
     'processor',
     "'json', 'json-lines', 'json-list', 'string', 'bytes', 'msgpack', 'kpl-json', 'kpl-string', 'kpl-msgpack', 'auto'",
   ),
-  checkpointer: spec('checkpointer', "'memory'"),
+  checkpointer: spec('checkpointer', "'memory', 'local', 'redis', 'dynamodb'"),
   threads: { expected: "'auto' or an integer from 1 to 256" },
   handlerThreads: whole(0, 256),
   maxShards: noLimit,

@@ -1,4 +1,4 @@
-// Runs a scenario of trials: the sides in turn, each in a fresh process and with a fresh stream in another one.
+// Runs a scenario of trials: the sides in turn, each in a fresh process; consumers with a fresh stream in another one.
 
 import { describeMachine, type Machine } from '../machine.ts';
 import type { BenchOptions } from '../options.ts';
@@ -7,10 +7,15 @@ import { startChild } from '../processes/start.ts';
 import { chosen } from '../runner.ts';
 import type { Source } from '../sides/job.ts';
 import { type Summary, summarize } from '../statistics.ts';
-import type { TrialScenario, TrialSide, TrialVariant } from './scenario.ts';
+import type { NamedTrials, TrialSide, TrialVariant } from './scenario.ts';
 import { contentsOf } from './stream.ts';
 
-type Figures = Readonly<Record<string, number>>;
+export type Figures = Readonly<Record<string, number>>;
+
+export interface Named {
+  readonly name: string;
+  readonly title: string;
+}
 
 export interface TrialsResult {
   readonly scenario: string;
@@ -18,7 +23,7 @@ export interface TrialsResult {
   readonly baseline: string;
   readonly takenAt: string;
   readonly machine: Machine;
-  readonly columns: TrialScenario['figures'];
+  readonly columns: NamedTrials<never, never, string>['figures'];
   readonly iterations: number;
   readonly variants: readonly {
     readonly name: string;
@@ -34,8 +39,9 @@ export interface TrialsResult {
 const SERVER_DEADLINE_MS = 120_000;
 const TRIAL_DEADLINE_MS = 600_000;
 
-export async function runTrials(
-  scenario: TrialScenario,
+export async function runTrials<Variant extends Named, Side extends Named>(
+  scenario: NamedTrials<Variant, Side, string>,
+  run: (variant: Variant, side: Side) => Promise<Figures>,
   options: Pick<BenchOptions, 'variants' | 'sides' | 'iterations'>,
   log: (line: string) => void,
 ): Promise<TrialsResult> {
@@ -47,7 +53,7 @@ export async function runTrials(
     // In turn, not one side after the other: a slow minute of the machine hits all of them.
     for (let iteration = 1; iteration <= options.iterations; iteration += 1) {
       for (const { side, runs } of sides) {
-        runs.push(await runTrial(variant, side));
+        runs.push(await run(variant, side));
         log(`${variant.name} ${iteration}/${options.iterations} ${side.name}`);
       }
     }
@@ -71,7 +77,10 @@ export async function runTrials(
   };
 }
 
-async function runTrial({ stream, isAggregated }: TrialVariant, { trial }: TrialSide): Promise<Figures> {
+export async function runTrial(
+  { stream, isAggregated }: TrialVariant,
+  { trial }: TrialSide,
+): Promise<Figures> {
   const server = await startChild<Source>('stream-server', stream, SERVER_DEADLINE_MS);
   try {
     const source = server.reply;

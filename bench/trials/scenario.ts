@@ -20,16 +20,20 @@ export interface TrialSide {
   readonly trial: WithoutStream<MemoryTrial> | WithoutStream<ManyShardsTrial>;
 }
 
-export interface TrialScenario {
+/** What there is to measure: each side with each variant. */
+export interface NamedTrials<Variant, Side, Figure extends string> {
   readonly name: string;
   readonly title: string;
-  readonly variants: readonly TrialVariant[];
-  readonly sides: readonly TrialSide[];
+  readonly variants: readonly Variant[];
+  readonly sides: readonly Side[];
   /** Name of the side that ratios are taken to. */
   readonly baseline: string;
   /** Columns of the report. */
-  readonly figures: readonly {
-    readonly key: keyof MemoryFigures | keyof ManyShardsFigures;
-    readonly title: string;
-  }[];
+  readonly figures: readonly { readonly key: Figure; readonly title: string }[];
 }
+
+export type TrialScenario = NamedTrials<
+  TrialVariant,
+  TrialSide,
+  keyof MemoryFigures | keyof ManyShardsFigures
+>;

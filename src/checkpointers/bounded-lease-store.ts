@@ -3,6 +3,9 @@
 import { LeaseStoreError, type LeaseStore } from '../model/lease-store.ts';
 import type { Timers } from '../platform/timers.ts';
 
+/** What a store need not say that never loses a write. */
+const FORGETS_NOTHING = { quiet: false, tokenFloor: 0 };
+
 /**
  * The same store, but each call is given up after `ms`: a read as failed, a write as of unknown outcome, because it may
  * still be applied. `open` may take as long as it needs.
@@ -24,10 +27,13 @@ export function boundedLeaseStore(store: LeaseStore, ms: number, timers: Timers)
     within(name, 'not-applied', settled(call));
   const write = <T>(name: keyof LeaseStore, call: () => Promise<T>) => within(name, 'unknown', settled(call));
   return {
+    isAlone: store.isAlone === true,
+    isLocal: store.isLocal === true,
+    ...(store.watch === undefined ? {} : { watch: (onChange: () => void) => store.watch!(onChange) }),
     open: () => store.open(),
     close: () => write('close', () => store.close()),
-    readTick: () => read('readTick', () => store.readTick()),
-    readAll: () => read('readAll', () => store.readAll()),
+    readTick: async () => ({ ...FORGETS_NOTHING, ...(await read('readTick', () => store.readTick())) }),
+    readAll: async () => ({ ...FORGETS_NOTHING, ...(await read('readAll', () => store.readAll())) }),
     readSession: (session) => read('readSession', () => store.readSession(session)),
     readShard: (shardId) => read('readShard', () => store.readShard(shardId)),
     createApp: (row) => write('createApp', () => store.createApp(row)),

@@ -21,6 +21,7 @@ export interface MemoryRows {
   readonly remember: (change: Remembered) => void;
 }
 
+const FORGETS_NOTHING = { quiet: false, tokenFloor: 0 };
 const FORGETFUL: MemoryRows = { remembered: null, remember: () => undefined };
 
 /**
@@ -64,6 +65,7 @@ export function createMemoryLeaseStore({ remembered, remember }: MemoryRows = FO
   const refused = <Row>(row: Row | undefined): WriteResult<Row> => ({ applied: false, row: row ?? null });
 
   return {
+    isAlone: true,
     async open() {
       ensureOpen();
     },
@@ -73,11 +75,11 @@ export function createMemoryLeaseStore({ remembered, remember }: MemoryRows = FO
 
     async readTick(): Promise<TickRead> {
       ensureOpen();
-      return { app, sessions: [...sessions.values()] };
+      return { app, sessions: [...sessions.values()], ...FORGETS_NOTHING };
     },
     async readAll(): Promise<FullRead> {
       ensureOpen();
-      return { app, sessions: [...sessions.values()], shards: [...shards.values()] };
+      return { app, sessions: [...sessions.values()], shards: [...shards.values()], ...FORGETS_NOTHING };
     },
     async readSession(session) {
       ensureOpen();
@@ -214,5 +216,5 @@ function isLive(row: SessionRow): boolean {
 
 /** Stands for a session that a shard names but that has no row, so that it can never be created late. */
 function tombstone(session: string): SessionRow {
-  return { session, beat: 0, state: 'dead', maxShards: null, host: '', pid: 0, version: '' };
+  return { session, beat: 0, state: 'dead', maxShards: null, host: '', boot: '', pid: 0, version: '' };
 }

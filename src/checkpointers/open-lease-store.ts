@@ -1,9 +1,8 @@
 // Opens the lease store that a checkpointer option names: a built-in one, or the user's own by module URL.
 
 import { ShardpoolError } from '../model/errors.ts';
-import type { LeaseStore } from '../model/lease-store.ts';
+import type { LeaseStore, LeaseStoreScope } from '../model/lease-store.ts';
 import {
-  CHECKPOINTERS,
   type CheckpointerName,
   type CheckpointerSpec,
   type ModuleSpec,
@@ -11,14 +10,9 @@ import {
   type SpecOptions,
 } from '../model/specs.ts';
 import { systemTimers } from '../platform/timers.ts';
+import { checkpointerOptions } from './checkpointer-options.ts';
 import { boundedLeaseStore } from './bounded-lease-store.ts';
 import { createMemoryLeaseStore, type MemoryRows } from './memory-lease-store.ts';
-
-/** What the rows of one store are keyed by. */
-export interface LeaseStoreScope {
-  readonly application: string;
-  readonly stream: string;
-}
 
 /** What a user's module exports, as `default` or as `createLeaseStore`. */
 export type CreateLeaseStore = (
@@ -27,7 +21,7 @@ export type CreateLeaseStore = (
 ) => LeaseStore | Promise<LeaseStore>;
 
 /** A table rather than a list, so that a method added to the port cannot be forgotten here. */
-const METHODS: Readonly<Record<keyof LeaseStore, true>> = {
+const METHODS: Readonly<Record<Exclude<keyof LeaseStore, 'isAlone' | 'isLocal' | 'watch'>, true>> = {
   open: true,
   close: true,
   readTick: true,
@@ -65,7 +59,7 @@ export async function openLeaseStore(
   const store =
     'module' in spec
       ? boundedLeaseStore(await createFromModule(spec, scope), CALL_LIMIT_MS, systemTimers)
-      : createBuiltIn(spec, memory);
+      : await createBuiltIn(spec, scope, memory);
   try {
     await store.open();
   } catch (cause) {
@@ -77,24 +71,30 @@ export async function openLeaseStore(
   return store;
 }
 
-function createBuiltIn(spec: NamedSpec<CheckpointerName>, memory?: MemoryRows): LeaseStore {
-  switch (spec.name) {
-    case 'memory': {
-      const [unknown] = Object.keys(spec.options);
-      if (unknown !== undefined) {
-        throw new ShardpoolError(
-          'ERR_INVALID_OPTION',
-          `The checkpointer "memory" takes no options, got \`${unknown}\``,
-        );
-      }
+/** The code of a store, and of the client that it stands on, is loaded by whoever uses it. */
+async function createBuiltIn(
+  { name, options }: NamedSpec<CheckpointerName>,
+  scope: LeaseStoreScope,
+  memory?: MemoryRows,
+): Promise<LeaseStore> {
+  const checked = checkpointerOptions(name, options);
+  switch (checked.name) {
+    case 'memory':
       return createMemoryLeaseStore(memory);
+    case 'local': {
+      const { createLocalLeaseStore } = await import('./local/local-lease-store.ts');
+      return createLocalLeaseStore(checked.options, scope);
+    }
+    case 'redis': {
+      const { createRedisLeaseStore } = await import('./redis/redis-lease-store.ts');
+      return createRedisLeaseStore(checked.options, scope);
+    }
+    case 'dynamodb': {
+      const { createDynamodbLeaseStore } = await import('./dynamodb/dynamodb-lease-store.ts');
+      return createDynamodbLeaseStore(checked.options, scope);
     }
     default:
-      spec.name satisfies never;
-      throw new ShardpoolError(
-        'ERR_INVALID_OPTION',
-        `Expected \`checkpointer\` to be one of ${CHECKPOINTERS.join(', ')} or a module, got \`${String(spec.name)}\``,
-      );
+      return checked satisfies never;
   }
 }
 

@@ -32,6 +32,10 @@ export const EVENT_WORDS: Words = {
   'handler:failed': ({ shardId, error, attempt, delayMs, records }) =>
     `the handler failed with ${records} records of shard ${shardId}, again in ${Math.round(delayMs)} ms (attempt ${attempt}: ${error.message})`,
   'lease:lost': ({ shardId, cause }) => `the lease of shard ${shardId} is lost (${cause})`,
+  'session:evicted': ({ session, host, pid }) =>
+    `the session ${session} of process ${pid} on ${host} beats no more: its shards are free`,
+  'shards:unassigned': ({ shards }) =>
+    `${shards.length} shards are read by nobody: no instance has room for them (${shards.slice(0, 3).join(', ')})`,
   'session:lost': ({ cause }) => `the session is lost and begins anew (${cause})`,
   'thread:died': ({ kind, thread, error, shards }) =>
     `${kind} thread ${thread} died with ${shards.length} shards: ${error.message}`,

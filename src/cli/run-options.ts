@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ShardpoolError } from '../model/errors.ts';
-import { PROCESSORS } from '../model/specs.ts';
+import { CHECKPOINTERS, PROCESSORS } from '../model/specs.ts';
 import type { ConsumerOptions } from '../options.ts';
 import { toNumber } from './numbers.ts';
 
@@ -45,7 +45,7 @@ export const RUN_OPTIONS: readonly Row[] = [
   {
     path: 'checkpointer',
     argument: '<name>',
-    words: 'where checkpoints live: memory, or the path of a module (default: memory)',
+    words: `where leases and checkpoints live: ${CHECKPOINTERS.join(', ')}, a Redis URL or the path of a module (default: memory)`,
     parse: nameOrModule('checkpointer'),
   },
   {
@@ -286,6 +286,7 @@ function toStart(text: string): unknown {
 function nameOrModule(what: 'processor' | 'checkpointer'): (text: string) => unknown {
   return (text) => {
     if (/^(file|data):/.test(text)) return { module: text };
+    if (what === 'checkpointer' && /^rediss?:/.test(text)) return { name: 'redis', url: text };
     if (!/[/\\]|\.[cm]?[jt]s$/.test(text)) return text;
     const path = resolve(text);
     if (existsSync(path)) return { module: pathToFileURL(path).href };

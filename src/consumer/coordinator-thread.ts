@@ -8,9 +8,11 @@ import { createCredentialsCache } from '../coordinator/credentials.ts';
 import { createFetchPool, hostSlots } from '../coordinator/pool.ts';
 import { createKinesisApi } from '../kinesis/sdk-kinesis-api.ts';
 import { encodeError } from '../model/errors.ts';
+import { bootId } from '../platform/boot-id.ts';
 import { budgetKeeper } from '../platform/byte-budget.ts';
 import { systemClock as clock } from '../platform/clock.ts';
 import { fenceOn } from '../platform/fence.ts';
+import { isProcessGone } from '../platform/process-gone.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
 import { type Port, portOf } from '../platform/port.ts';
 import { COORDINATOR, ofHost, ofReceiver, progressOf, progressView } from '../platform/progress.ts';
@@ -120,6 +122,7 @@ async function createCoordinator(
   const credentials = createCredentialsCache(ask, clock, timers, limits.credentialsMs);
   const progress = progressView(memory.progress);
   const hosts = hostSlots(config.threads);
+  const host = { name: hostname(), boot: bootId(), pid: process.pid };
   const scope = { application: config.application, stream: config.address.stream };
   const store = await openLeaseStore(config.checkpointer, scope, {
     remembered: predecessor?.remembered ?? null,
@@ -131,8 +134,9 @@ async function createCoordinator(
     timers,
     random: Math.random,
     nonce: () => randomBytes(6).toString('base64url'),
-    fence: fenceOn(memory.fence, clock.monotonic),
-    host: { name: hostname(), pid: process.pid },
+    fence: fenceOn(memory.fence, clock),
+    host,
+    isProcessGone: (row) => isProcessGone(row, { host: host.name, boot: host.boot }),
     api: createKinesisApi({
       address: config.address,
       credentials: credentials.get,

@@ -56,6 +56,8 @@ export interface ConsumerEvents {
   ];
   'lease:lost': [{ readonly shardId: string; readonly token: number; readonly cause: string }];
   'session:lost': [{ readonly session: string; readonly cause: string }];
+  'session:evicted': [{ readonly session: string; readonly host: string; readonly pid: number }];
+  'shards:unassigned': [{ readonly shards: readonly string[] }];
   'thread:died': [
     {
       readonly kind: 'fetch' | 'handler' | 'coordinator';
@@ -91,6 +93,8 @@ export const CONSUMER_EVENTS = [
   'handler:failed',
   'lease:lost',
   'session:lost',
+  'session:evicted',
+  'shards:unassigned',
   'thread:died',
   'record:poison',
 ] as const satisfies readonly (keyof ConsumerEvents)[];

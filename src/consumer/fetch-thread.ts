@@ -31,7 +31,7 @@ export async function runFetchThread(task: FetcherTask): Promise<void> {
   const processor = await createProcessor(config.processor);
   const budget = budgetTaker(memory.budget, task.host);
   const gate = budgetGate(budget, timers);
-  const fence = fenceOn(memory.fence, clock.monotonic);
+  const fence = fenceOn(memory.fence, clock);
   const outbox = createOutbox({ budget, fence, shape: config.batch, timers, onRoom: gate.wake });
   const connect = (receiver: number, port: RawPort) =>
     outbox.connect(receiver, portOf<FetcherToReceiver, ReceiverToFetcher>(port));

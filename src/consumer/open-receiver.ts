@@ -47,7 +47,7 @@ export async function openReceiver(
     budget: budgetReleaser(memory.budget, number),
     calls,
     progress: progressOf(memory.progress, ofReceiver(number, memory.hosts)),
-    fence: fenceOn(memory.fence, clock.monotonic),
+    fence: fenceOn(memory.fence, clock),
     gate: concurrencyGate(config.concurrency),
     timers,
     random: Math.random,

@@ -31,6 +31,7 @@ export function coordinatorConfig(options: ResolvedConsumerOptions): Coordinator
     heartbeatIntervalMs: options.heartbeatIntervalMs,
     coordinationIntervalMs: COORDINATION_INTERVAL_MS,
     checkpointIntervalMs: options.checkpointIntervalMs,
+    drainDeadlineMs: options.drainDeadlineMs,
     threadHangMs: options.threadHangMs,
     fetcher: {
       address,

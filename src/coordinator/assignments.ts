@@ -33,6 +33,8 @@ export interface Assignment {
   readonly from: Position;
   /** Its fetch thread died at the same record twice: it is read apart from all others. */
   readonly isolated: boolean;
+  /** It is being handed off to another instance: it begins nowhere here. */
+  readonly leaving: boolean;
 }
 
 /** A record of the shard, the next one after `position`, ends the threads that touch it. */
@@ -58,6 +60,8 @@ export interface AssignmentsParts {
   readonly toHost: (host: HostId, message: CoordinatorToFetcher) => void;
   readonly toReceiver: (receiver: number, message: CoordinatorToReceiver) => void;
   readonly onAssigned: (assignment: Assignment, host: HostId) => void;
+  /** Nothing of a shard that `drainShard` named is in hand any more; all its acks have come. */
+  readonly onDrained: (assignment: Assignment) => void;
   /** Every receiver has settled: nothing refers to the dead thread any more. */
   readonly onHostSettled: (host: HostId) => void;
   readonly onPoison: (poison: Poison) => void;
@@ -71,6 +75,10 @@ export interface Assignments {
   /** Gives the shard to a thread; without a ready one it waits for `threadReady`. */
   assign(lease: Lease): void;
   revoke(shardId: string, reason: EndReason): void;
+  /** It is to leave this instance: nothing more is fetched, its batch in hand comes to its end. */
+  drainShard(shardId: string): void;
+  /** It stays after all, and is read on behind what is acked. */
+  keep(shardId: string): void;
   /** A fetch thread or a receiver is ready: gives out what waits, and evens out the rest. */
   threadReady(): void;
   /** `hands`: what the thread had in hand. Returns the shards that it read. */
@@ -137,7 +145,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
   const begin = (assignment: Assignment) => {
     const { lease, shard, from, isolated } = assignment;
     const { shardId, token, generation } = lease;
-    if (draining || assignment.phase !== 'waiting' || pauses.has(shardId)) return;
+    if (draining || assignment.leaving || assignment.phase !== 'waiting' || pauses.has(shardId)) return;
     const receivers = assignment.receiver === null ? parts.readyReceivers() : [assignment.receiver];
     const where = place(readers(), hostsFor(assignment), receivers);
     if (where === null) return;
@@ -198,6 +206,10 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
     const isHeld = next.receiver !== null && isBefore(lease.acked, next.from);
     const waiting = update(next, { from: isHeld ? next.from : lease.acked, phase: 'waiting', host: null });
     unpause(shardId);
+    if (next.leaving) {
+      leave(waiting);
+      return;
+    }
     if (delayMs > 0) {
       const resume = () => {
         pauses.delete(shardId);
@@ -208,6 +220,31 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       if (pause !== null) pauses.set(shardId, pause);
     }
     begin(waiting);
+  };
+
+  /** Lets the receiver finish its batch in hand. Whatever comes to rest passes here again. */
+  const leave = (assignment: Assignment) => {
+    const { phase, shard, epoch, host, receiver } = assignment;
+    switch (phase) {
+      case 'waiting':
+        if (receiver === null) {
+          parts.onDrained(assignment);
+          return;
+        }
+        break;
+      case 'reading':
+        if (host !== null) parts.toHost(host, { type: 'revoke', shard, epoch, reason: 'requested' });
+        break;
+      case 'settling':
+      case 'yielding':
+        // Comes to rest by itself.
+        return;
+      default:
+        phase satisfies never;
+    }
+    if (receiver === null) return;
+    parts.toReceiver(receiver, { type: 'yield', shard, epoch });
+    update(assignment, { phase: 'yielding', host: null });
   };
 
   /** The thread had the shard in hand when it died: the next attempt is apart, and later ones wait. */
@@ -313,6 +350,7 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
         receiver: null,
         from: lease.from,
         isolated: false,
+        leaving: false,
       };
       all.set(lease.shardId, waiting);
       begin(waiting);
@@ -328,6 +366,19 @@ export function createAssignments(parts: AssignmentsParts): Assignments {
       if (phase === 'reading' && host !== null) parts.toHost(host, { type: 'revoke', shard, epoch, reason });
       // Others may have waited for it to come to rest.
       if (phase === 'settling' || phase === 'yielding') evenOut();
+    },
+    drainShard(shardId) {
+      const assignment = all.get(shardId);
+      if (assignment === undefined) return;
+      unpause(shardId);
+      leave(update(assignment, { leaving: true }));
+    },
+    keep(shardId) {
+      const assignment = all.get(shardId);
+      if (assignment?.leaving !== true) return;
+      const kept = update(assignment, { leaving: false });
+      // One that still yields begins again when it has.
+      if (kept.phase === 'waiting') begin(kept);
     },
     threadReady() {
       beginAll();

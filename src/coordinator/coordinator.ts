@@ -1,15 +1,14 @@
-// The coordinator: wires topology, lease table, heartbeat and pool. One per consumer, in a thread of its own.
+// The coordinator: wires topology, leases, pool and receivers. One per consumer, in a thread of its own.
 
 import type { KinesisApi } from '../kinesis/api.ts';
 import { encodeError, ShardpoolError } from '../model/errors.ts';
-import type { LeaseStore, SessionId } from '../model/lease-store.ts';
+import type { LeaseStore, SessionId, SessionRow } from '../model/lease-store.ts';
 import { parentsOf } from '../model/shard.ts';
 import type { BudgetKeeper } from '../platform/byte-budget.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Fence } from '../platform/fence.ts';
-import { type Bell, createBell } from '../platform/bell.ts';
 import { pendingReplies } from '../platform/pending-replies.ts';
-import { settledWithin, type Timers } from '../platform/timers.ts';
+import { delay, settledWithin, type Timers } from '../platform/timers.ts';
 import type {
   CoordinatorConfig,
   CoordinatorStatus,
@@ -21,19 +20,17 @@ import { type Assignments, createAssignments } from './assignments.ts';
 import type { CredentialsCache } from './credentials.ts';
 import { type Draining, draining } from './draining.ts';
 import { fetchMessages } from './fetch-messages.ts';
-import { createHeartbeat, type Heartbeat } from './heartbeat.ts';
-import { createLeaseTable, type Lease, type LeaseTable } from './lease-table.ts';
+import type { Lease } from './lease-table.ts';
+import { createLeasing, type Leasing } from './leasing.ts';
 import { eligible } from './lineage.ts';
 import type { FetchPool, FetchPoolParts } from './pool.ts';
 import { endPredecessor } from './predecessor.ts';
 import { createReceivers, type ReceiverLink, type Receivers } from './receivers.ts';
 import { shutDown, type ShutDownOutcome } from './shutdown.ts';
 import { createShardWatch, REPLACED, type ShardWatch } from './shard-watch.ts';
-import { createStatusBoard } from './status-board.ts';
-import { ensureApp } from './stream-rows.ts';
+import { createStatusBoard, instancesOf } from './status-board.ts';
 import { openStream } from './stream-setup.ts';
 import { createSupervision, LOOK_INTERVAL_MS, type Supervision, type ThreadsView } from './supervision.ts';
-import { createSurvey, type Survey } from './survey.ts';
 import { createTopology, type Topology } from './topology.ts';
 
 export interface CoordinatorParts {
@@ -43,7 +40,8 @@ export interface CoordinatorParts {
   readonly random: () => number;
   readonly nonce: () => string;
   readonly fence: Fence;
-  readonly host: { readonly name: string; readonly pid: number };
+  readonly host: { readonly name: string; readonly boot: string; readonly pid: number };
+  readonly isProcessGone: (row: SessionRow) => boolean;
   readonly api: KinesisApi;
   readonly credentials: CredentialsCache;
   readonly store: LeaseStore;
@@ -73,9 +71,8 @@ const FLUSH_MS = 10_000;
 export class Coordinator {
   readonly #parts: CoordinatorParts;
   readonly #pool: FetchPool;
-  readonly #leases: LeaseTable;
   readonly #assignments: Assignments;
-  readonly #heartbeat: Heartbeat;
+  readonly #leasing: Leasing;
   readonly #topology: Topology;
   readonly #board = createStatusBoard();
   readonly #watch: ShardWatch;
@@ -86,16 +83,12 @@ export class Coordinator {
   readonly #flushes = pendingReplies<void>();
   readonly #receivers: Receivers;
   readonly #supervision: Supervision;
-  readonly #survey: Survey;
-  readonly #bells: Bell[] = [];
-  readonly #lookBell: Bell;
-  #loops: Promise<void>[] = [];
+  #looking: Promise<void> = Promise.resolve();
   #failed = false;
 
   constructor(parts: CoordinatorParts) {
-    const { config, clock, timers, fence, store } = parts;
+    const { config, clock, timers } = parts;
     this.#parts = parts;
-    this.#lookBell = this.#bell();
     this.#supervision = createSupervision({
       ...parts,
       stopping: this.#stopping.signal,
@@ -135,34 +128,18 @@ export class Coordinator {
       onDeath: (death) => this.#supervision.hostDied(death),
       onError: (error) => this.#fail(error),
     });
-    this.#heartbeat = createHeartbeat({
-      ...config,
-      store,
-      fence,
-      clock,
-      timers,
-      nonce: parts.nonce,
-      host: { ...parts.host, version: config.version },
-      onLost: (session, cause) => {
-        parts.emit({ name: 'session:lost', session, cause });
-        this.#leases.loseAll(cause);
+    this.#leasing = createLeasing({
+      ...parts,
+      reading: {
+        begin: (lease) => this.#assignments.assign(lease),
+        drain: (lease) => this.#assignments.drainShard(lease.shardId),
+        resume: (lease) => this.#assignments.keep(lease.shardId),
+        abort: (lease) => this.#assignments.revoke(lease.shardId, 'handed-off'),
+        handedOff: (lease) => this.#handedOff(lease),
+        done: (lease) => this.#shardDone(lease),
+        lost: (lease, cause) => this.#leaseLost(lease, cause),
       },
-      onRenewed: (session) => {
-        parts.onSession(session);
-        this.#lookBell.ring();
-      },
-      onError: (error) => parts.log('The heartbeat could not be written', error),
-    });
-    this.#leases = createLeaseTable({
-      store,
-      timers,
-      session: () => this.#heartbeat.session,
-      generation: () => fence.generation,
-      isValid: () => this.#heartbeat.isValid(),
-      onTaken: (lease) => this.#assignments.assign(lease),
-      onDone: (lease) => this.#shardDone(lease),
-      onLost: (lease, cause) => this.#leaseLost(lease, cause),
-      onError: (error) => parts.log('A lease could not be written', error),
+      onRows: (listing, rows, replaced) => this.#watch.listed(listing, rows, replaced),
     });
     this.#assignments = createAssignments({
       timers,
@@ -171,11 +148,12 @@ export class Coordinator {
       isolationHost: () => this.#pool.isolation(),
       endIsolation: () => this.#pool.endIsolation(),
       readyReceivers: () => this.#receivers.ready,
-      rangeOf: (shardId) => this.#survey.listing.shards.find((shard) => shard.shardId === shardId) ?? null,
+      rangeOf: (shardId) => this.#leasing.listing.shards.find((shard) => shard.shardId === shardId) ?? null,
       hasInHand: (host, shard) => parts.threads.hostHas(host, shard),
       toHost: (host, message) => this.#pool.post(host, message),
       toReceiver: (receiver, message) => this.#receivers.post(receiver, message),
       onAssigned: ({ lease }, host) => this.#announce(lease, host),
+      onDrained: ({ lease }) => this.#leasing.drained(lease.shardId, lease.token),
       onHostSettled: (host) => this.#supervision.hostSettled(host),
       onPoison: (poison) => parts.emit({ name: 'record:poison', ...poison }),
     });
@@ -183,16 +161,8 @@ export class Coordinator {
     this.#watch = createShardWatch({
       ...parts,
       board: this.#board,
-      leases: () => this.#leases,
+      leases: () => this.#leasing,
       assignments: () => this.#assignments,
-    });
-    this.#survey = createSurvey({
-      ...parts,
-      stopping: this.#stopping.signal,
-      heartbeat: () => this.#heartbeat,
-      leases: () => this.#leases,
-      watch: () => this.#watch,
-      onListed: () => this.#lookBell.ring(),
     });
     this.#topology = createTopology({
       ...config,
@@ -200,7 +170,7 @@ export class Coordinator {
       clock,
       timers,
       random: parts.random,
-      onListing: (listing) => this.#survey.listed(listing),
+      onListing: (listing) => this.#leasing.listed(listing),
       onRetry: (error, attempt, delayMs) =>
         parts.emit({ name: 'topology:retry', error: encodeError(error), attempt, delayMs }),
       onFatal: (error) => this.#fail(error),
@@ -210,53 +180,36 @@ export class Coordinator {
   /** Resolves with the number of listed shards once the first ones are being read. */
   async start(): Promise<number> {
     const parts = this.#parts;
-    const { api, config, clock, timers, store } = parts;
+    const { api, config, clock, timers } = parts;
     const { signal } = this.#stopping;
     const threads = this.#pool.start(POOL_START_MS);
     // Awaited below; an earlier failure of the stream must not leave it unhandled.
     threads.catch(() => undefined);
     const { stream } = config.address;
     const listing = await openStream({ api, config, stream, clock, timers, signal });
-    const app = await ensureApp(store, config, listing.serverTimeMs);
+    const app = await this.#leasing.adopt(listing.serverTimeMs);
     if (parts.predecessor !== null) await endPredecessor({ ...parts, stopping: signal }, parts.predecessor);
-    await this.#heartbeat.start();
-    parts.onSession(this.#heartbeat.session);
-    await this.#survey.begin(app.start, listing);
+    await this.#leasing.join(app.start, listing);
     await threads;
-    await this.#survey.look();
+    await this.#leasing.run();
     this.#topology.start();
-    const jittered = (ms: number) => () => ms * (0.9 + 0.2 * this.#parts.random());
-    this.#loops = [
-      this.#every(this.#lookBell, jittered(config.coordinationIntervalMs), () => this.#survey.look()),
-      this.#every(this.#bell(), jittered(config.checkpointIntervalMs), () => this.#leases.flush()),
-      this.#every(
-        this.#bell(),
-        () => LOOK_INTERVAL_MS,
-        () => {
-          parts.tick();
-          this.#supervision.look();
-          this.#watch.lookForStalls();
-        },
-      ),
-    ];
+    this.#looking = this.#look();
     return listing.shards.length;
   }
 
   /** Drains, writes the last positions, gives the leases back and ends the threads. Returns where each shard stands. */
   async stop(drainMs: number): Promise<ShutDownOutcome> {
     this.#stopping.abort();
-    for (const bell of this.#bells) bell.ring();
     return shutDown({
       ...this.#parts,
       drainMs,
       receivers: this.#receivers,
       pool: this.#pool,
-      leases: this.#leases,
+      leasing: this.#leasing,
       assignments: this.#assignments,
-      heartbeat: this.#heartbeat,
       fetchersDrained: this.#fetchersDrained,
       receiversDrained: this.#receiversDrained,
-      loopsEnded: Promise.all([this.#topology.stop(), ...this.#loops]),
+      loopsEnded: Promise.all([this.#topology.stop(), this.#looking]),
     });
   }
 
@@ -270,7 +223,7 @@ export class Coordinator {
       case 'acked':
         for (const [shard, token, , upTo] of message.rows) {
           const assignment = this.#assignments.byIndex(shard);
-          if (assignment !== undefined) this.#leases.acked(assignment.lease.shardId, token, upTo);
+          if (assignment !== undefined) this.#leasing.acked(assignment.lease.shardId, token, upTo);
         }
         break;
       case 'settled':
@@ -307,23 +260,26 @@ export class Coordinator {
         `A handler has blocked its thread for more than ${FLUSH_MS} ms`,
       );
     }
-    const failure = await this.#leases.flush();
+    const failure = await this.#leasing.flush();
     if (failure !== null) throw failure;
   }
 
   status(): CoordinatorStatus {
-    const { listing, rows: shards } = this.#survey;
+    const leasing = this.#leasing;
+    const { listing, rows: shards, sessions, unassigned } = leasing;
     const loads = new Map<HostId, number>();
     for (const { host } of this.#assignments.all.values()) {
       if (host !== null) loads.set(host, (loads.get(host) ?? 0) + 1);
     }
     return {
-      session: this.#heartbeat.session,
+      session: leasing.session,
+      instances: instancesOf(sessions, shards),
+      unassigned,
       shards: this.#board.rows({
         listing,
         shards,
         eligibility: eligible(shards, listing.shards),
-        held: this.#leases.held,
+        held: leasing.held,
         assignments: this.#assignments.all,
       }),
       threads: this.#pool.ready.map((thread) => ({
@@ -331,30 +287,28 @@ export class Coordinator {
         shards: loads.get(thread) ?? 0,
         utilization: this.#board.threads.get(thread) ?? 0,
       })),
-      largestBeatGapMs: this.#heartbeat.stats.largestGapMs,
-      beats: this.#heartbeat.stats.beats,
+      largestBeatGapMs: leasing.stats.largestGapMs,
+      beats: leasing.stats.beats,
       leaseRemainingMs: this.#parts.fence.remainingMs(),
+      storeReadAgoMs: this.#parts.clock.monotonic() - leasing.lastReadAt,
+      storeError: leasing.storeError === null ? null : encodeError(leasing.storeError),
+      stalled: this.#watch.stalled,
       bufferedBytes: this.#parts.budget.totalBytes() - this.#parts.budget.freeBytes(),
     };
   }
 
-  #bell(): Bell {
-    const bell = createBell(this.#parts.timers);
-    this.#bells.push(bell);
-    return bell;
-  }
-
-  /** Runs `work` at intervals until the stop; a failure is logged and does not end the loop. */
-  async #every(bell: Bell, intervalMs: () => number, work: () => unknown): Promise<void> {
+  /** At the threads and at the shards, until the stop. */
+  async #look(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      await bell.wait(intervalMs());
-      if (signal.aborted) return;
       try {
-        await work();
+        this.#parts.tick();
+        this.#supervision.look();
+        this.#watch.lookForStalls();
       } catch (error) {
         this.#parts.log('The coordinator met an error and goes on', error);
       }
+      await delay(this.#parts.timers, LOOK_INTERVAL_MS, signal);
     }
   }
 
@@ -370,9 +324,8 @@ export class Coordinator {
     this.#assignments.revoke(shardId, 'shard-end');
     this.#parts.emit({ name: 'shard:end', shardId, reason, position });
     // Its children may be eligible now, or not even listed yet.
-    const hasChildren = this.#survey.listing.shards.some((shard) => parentsOf(shard).includes(shardId));
+    const hasChildren = this.#leasing.listing.shards.some((shard) => parentsOf(shard).includes(shardId));
     if (!hasChildren) this.#topology.refresh([]);
-    this.#lookBell.ring();
   }
 
   #leaseLost({ shardId, token, acked: position }: Lease, cause: string): void {
@@ -380,7 +333,11 @@ export class Coordinator {
     const reason = cause === REPLACED ? 'shard-gone' : 'lease-lost';
     if (reason === 'lease-lost') this.#parts.emit({ name: 'lease:lost', shardId, token, cause });
     this.#parts.emit({ name: 'shard:end', shardId, reason, position });
-    this.#lookBell.ring();
+  }
+
+  #handedOff({ shardId, acked: position }: Lease): void {
+    this.#assignments.revoke(shardId, 'handed-off');
+    this.#parts.emit({ name: 'shard:end', shardId, reason: 'handed-off', position });
   }
 
   #fail(error: unknown): void {

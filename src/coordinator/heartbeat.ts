@@ -3,9 +3,15 @@
 // Only a beat that was answered before the deadline counts, and it counts from its own start. Once the deadline has
 // passed the session is over, whatever a late answer says: others may own the shards by then.
 
-import type { LeaseStore, SessionId } from '../model/lease-store.ts';
+import {
+  type LeaseStore,
+  LeaseStoreError,
+  type SessionId,
+  type SessionRow,
+  type WriteResult,
+} from '../model/lease-store.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Fence } from '../platform/fence.ts';
+import { type Fence, wallLead } from '../platform/fence.ts';
 import { delay, type Timer, type Timers } from '../platform/timers.ts';
 
 export interface HeartbeatParts {
@@ -17,10 +23,17 @@ export interface HeartbeatParts {
   /** A new one for every session. */
   readonly nonce: () => string;
   readonly maxShards: number | null;
-  readonly host: { readonly name: string; readonly pid: number; readonly version: string };
+  readonly host: {
+    readonly name: string;
+    readonly boot: string;
+    readonly pid: number;
+    readonly version: string;
+  };
   readonly leaseDurationMs: number;
   readonly marginMs: number;
   readonly heartbeatIntervalMs: number;
+  /** When the last read of the store that succeeded began, in ms of the monotonic clock; -Infinity before the first. */
+  readonly lastReadAt: () => number;
   /** The session is over and so is every lease of it. A new session follows by itself. */
   readonly onLost: (session: SessionId, cause: string) => void;
   readonly onRenewed: (session: SessionId) => void;
@@ -50,6 +63,7 @@ export interface Heartbeat {
 /** A beat that is not answered within this is tried again: it may have been lost. */
 const BEAT_TIMEOUT_MS = 2_000;
 const RETRY_MS = 200;
+const CREATE_ATTEMPTS = 3;
 
 export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
   const { store, fence, clock, timers, leaseDurationMs, marginMs, heartbeatIntervalMs } = parts;
@@ -59,6 +73,7 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
   let beat = 0;
   let beats = 0;
   let lastStart: number | null = null;
+  let createdAt = 0;
   let largestGapMs = 0;
   let lost = false;
   let loop: Promise<void> = Promise.resolve();
@@ -85,9 +100,24 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
     );
   };
 
+  /** Nobody knows whether it was created: tried again under the same name, which changes nothing if it was. */
+  const putSession = async (row: SessionRow): Promise<WriteResult<SessionRow>> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await store.createSession(row);
+      } catch (error) {
+        const isUnknown = error instanceof LeaseStoreError && error.outcome === 'unknown';
+        if (!isUnknown || attempt === CREATE_ATTEMPTS || stopping.signal.aborted) throw error;
+        parts.onError(error);
+        await delay(timers, RETRY_MS, stopping.signal);
+      }
+    }
+  };
+
   /** The first attempt is what validity counts from: a later one may only find what an earlier one created. */
   const createSession = async () => {
     const startedAt = clock.monotonic();
+    const lead = wallLead(clock);
     session = `${parts.instanceId}#${parts.nonce()}`;
     beat = 0;
     const row = {
@@ -96,21 +126,24 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
       state,
       maxShards: parts.maxShards,
       host: parts.host.name,
+      boot: parts.host.boot,
       pid: parts.host.pid,
       version: parts.host.version,
     };
-    const { applied, row: stored } = await store.createSession(row);
+    const { applied, row: stored } = await putSession(row);
     if (!applied && stored?.state !== 'live')
       throw new Error(`Session ${session} exists and is ${stored?.state}`);
     if (stopping.signal.aborted) return;
     lost = false;
     lastStart = null;
-    fence.reopen(startedAt + validity);
+    createdAt = startedAt;
+    fence.reopen({ until: startedAt + validity, wallLead: lead }, marginMs);
     armDeadline();
   };
 
   const sendBeat = async () => {
     const startedAt = clock.monotonic();
+    const lead = wallLead(clock);
     if (lastStart !== null) largestGapMs = Math.max(largestGapMs, startedAt - lastStart);
     lastStart = startedAt;
     beat += 1;
@@ -129,8 +162,13 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
       lose('a beat was confirmed after the deadline');
       return;
     }
+    // It would keep its leases and learn nothing: not that others joined, nor that a shard is to be handed off.
+    if (startedAt - Math.max(parts.lastReadAt(), createdAt) > leaseDurationMs) {
+      lose('the store takes beats but has answered no read');
+      return;
+    }
     beats += 1;
-    fence.extendTo(startedAt + validity);
+    fence.extendTo({ until: startedAt + validity, wallLead: lead });
     armDeadline();
   };
 

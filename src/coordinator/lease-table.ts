@@ -1,7 +1,7 @@
 // The shard leases of this instance and every write about them. docs/leases.md explains the conditions.
 //
-//   taking ──> running ──> draining ──> releasing ──> none
-//      │          └──────────────────────> releasing ──> done      any ──> lost
+//   taking ──> running <──> draining ──> releasing ──> none
+//                 └──────────────────────> releasing ──> done      any ──> lost
 //
 // A lease starts only through one's own acknowledged or read-back take, at the position of the returned row.
 
@@ -43,6 +43,8 @@ export interface LeaseTableParts {
   readonly onTaken: (lease: Lease) => void;
   /** SHARD_END is stored: the children may start. */
   readonly onDone: (lease: Lease) => void;
+  /** It was handed off: another session may read from here. */
+  readonly onGivenBack: (lease: Lease) => void;
   readonly onLost: (lease: Lease, cause: string) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -50,7 +52,16 @@ export interface LeaseTableParts {
 export interface LeaseTable {
   /** The leases that this instance holds or is taking, by shard. */
   readonly held: ReadonlyMap<string, Lease>;
-  take(row: ShardRow): Promise<void>;
+  /** True when it is held afterwards. `tokenFloor` is what the store said beside the row. */
+  take(row: ShardRow, tokenFloor: number): Promise<boolean>;
+  /** Another session is to have it: nothing more is to be fetched of it. Null where it does not run. */
+  handOff(shardId: string): Lease | null;
+  /** It is not handed off after all. Null where it was not being handed off. */
+  keep(shardId: string): Lease | null;
+  /** Writes the last position of a lease that is handed off and gives it back, in one write. */
+  giveBack(shardId: string, token: number): Promise<void>;
+  /** A read disagreed with the lease: the row itself decides. */
+  verify(shardId: string): Promise<void>;
   acked(shardId: string, token: number, upTo: Position): void;
   /** Writes every position that moved; resolves with the first failure, null without any. They are tried again next time. */
   flush(): Promise<Error | null>;
@@ -133,13 +144,16 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
     }
   };
 
-  /** Repeats a write whose outcome is unknown until it is answered; null when the session ended meanwhile. */
+  /** Repeats a write whose outcome is unknown until it is answered; null when the lease was lost meanwhile. */
   const untilAnswered = async (
+    lease: Lease,
     write: () => Promise<WriteResult<ShardRow>>,
     attempts: number,
   ): Promise<WriteResult<ShardRow> | null> => {
     const isWorthwhile = (attempt: number) =>
-      attempt <= (draining ? Math.min(attempts, RELEASE_ATTEMPTS) : attempts) && parts.isValid();
+      held.get(lease.shardId) === lease &&
+      attempt <= (draining ? Math.min(attempts, RELEASE_ATTEMPTS) : attempts) &&
+      parts.isValid();
     for (let attempt = 1; isWorthwhile(attempt); attempt += 1) {
       try {
         return await write();
@@ -153,8 +167,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
 
   const finishNow = async (lease: Lease) => {
     lease.state = 'releasing';
-    const result = await untilAnswered(() => store.finish(ownerWrite(lease, SHARD_END)), Infinity);
-    // Null: the session ended, and loseAll has dealt with the lease.
+    const result = await untilAnswered(lease, () => store.finish(ownerWrite(lease, SHARD_END)), Infinity);
+    // Null: the lease was lost, and that has been dealt with.
     if (result === null || held.get(lease.shardId) !== lease) return;
     // An own finish whose answer was lost is found done and without an owner.
     const done = result.applied || (result.row?.position === SHARD_END && result.row.token === lease.token);
@@ -167,26 +181,60 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
     parts.onDone(lease);
   };
 
-  const finish = (lease: Lease): Promise<void> => {
-    const finished = finishNow(lease).finally(() => finishing.delete(finished));
-    finishing.add(finished);
-    return finished;
-  };
+  const finish = (lease: Lease): Promise<void> => ending(finishNow(lease));
 
   const release = async (lease: Lease) => {
     lease.state = 'releasing';
-    const result = await untilAnswered(() => store.release(ownerWrite(lease, lease.acked)), RELEASE_ATTEMPTS);
+    const result = await untilAnswered(
+      lease,
+      () => store.release(ownerWrite(lease, lease.acked)),
+      RELEASE_ATTEMPTS,
+    );
     if (result?.applied === true) lease.stored = lease.acked;
     drop(lease, 'none');
   };
 
+  const giveBackNow = async (lease: Lease) => {
+    lease.state = 'releasing';
+    let attempts = 0;
+    const write = () => {
+      attempts += 1;
+      return store.release(ownerWrite(lease, lease.acked));
+    };
+    const result = await untilAnswered(lease, write, Infinity);
+    // Null: the lease was lost, or a stop cannot reach the store.
+    if (result === null || held.get(lease.shardId) !== lease) return;
+    const { applied, row } = result;
+    if (applied) {
+      lease.stored = lease.acked;
+    } else if (row?.owner === lease.session && row.token === lease.token) {
+      // Further than what is acked here: one's own duplicate, which came before.
+      lease.acked = row.position;
+      await giveBackNow(lease);
+      return;
+    } else if (attempts === 1) {
+      // After an attempt without an answer this is what one's own release leaves behind.
+      refused(lease, row, 'Giving the shard back');
+      return;
+    }
+    drop(lease, 'none');
+    parts.onGivenBack(lease);
+  };
+
+  /** A stop waits for these writes. */
+  const ending = (write: Promise<void>): Promise<void> => {
+    const finished = write.finally(() => finishing.delete(finished));
+    finishing.add(finished);
+    return finished;
+  };
+
   return {
     held,
-    async take(row) {
+    async take(row, tokenFloor) {
       // A lease of a session that is over would never be handled, and never be taken again.
-      if (!parts.isValid()) return;
+      if (!parts.isValid()) return false;
       const session = parts.session();
-      const token = Math.max(row.token, highestToken.get(row.shardId) ?? 0) + 1;
+      const token = Math.max(row.token, highestToken.get(row.shardId) ?? 0, tokenFloor) + 1;
       highestToken.set(row.shardId, token);
       const lease: Lease = {
         shardId: row.shardId,
@@ -204,7 +252,7 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
       const own = old !== undefined && old.session === row.owner && old.token === row.token;
       let taken: ShardRow | null;
       try {
-        const { applied, row: stored } = await store.take({
+        const { row: stored } = await store.take({
           shardId: row.shardId,
           seenOwner: row.owner,
           seenToken: row.token,
@@ -213,7 +261,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
           // SHARD_END is written by `finish` only, which also gives the shard up.
           salvage: own && old.acked !== SHARD_END ? old.acked : null,
         });
-        taken = applied ? stored : null;
+        // Refused, and yet this very take: a client library sent it twice.
+        taken = stored;
       } catch (error) {
         parts.onError(error);
         // Not applied, or nobody knows: only a row that names this very take makes it one.
@@ -222,11 +271,11 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
             ? null
             : await store.readShard(row.shardId).catch(() => null);
       }
-      if (held.get(row.shardId) !== lease) return;
+      if (held.get(row.shardId) !== lease) return false;
       const mine = taken?.owner === session && taken.token === token && session === parts.session();
       if (taken === null || !mine || !parts.isValid()) {
         drop(lease, 'none');
-        return;
+        return false;
       }
       salvage.delete(row.shardId);
       const started: Lease = {
@@ -244,6 +293,33 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
       } else {
         parts.onTaken(started);
       }
+      return true;
+    },
+    handOff(shardId) {
+      const lease = held.get(shardId);
+      if (lease?.state !== 'running') return null;
+      lease.state = 'draining';
+      return lease;
+    },
+    keep(shardId) {
+      const lease = held.get(shardId);
+      if (lease?.state !== 'draining' || draining) return null;
+      lease.state = 'running';
+      return lease;
+    },
+    async giveBack(shardId, token) {
+      const lease = held.get(shardId);
+      if (lease?.state !== 'draining' || lease.token !== token) return;
+      await ending(giveBackNow(lease));
+    },
+    async verify(shardId) {
+      const lease = held.get(shardId);
+      if (lease === undefined) return;
+      const row = await store.readShard(shardId);
+      // One that is being given back or finished learns from its own write.
+      const isRead = lease.state === 'running' || lease.state === 'draining';
+      if (held.get(shardId) !== lease || !isRead) return;
+      if (row?.owner !== lease.session || row.token !== lease.token) refused(lease, row, 'Reading the row');
     },
     acked(shardId, token, upTo) {
       const lease = held.get(shardId);

@@ -7,7 +7,7 @@ import { type EndReason, type ShardLoss, startedBefore } from '../model/shard.ts
 import type { Clock } from '../platform/clock.ts';
 import type { CoordinatorConfig, FetcherToCoordinator, ThreadEvent } from '../protocol.ts';
 import type { Assignments } from './assignments.ts';
-import type { LeaseTable } from './lease-table.ts';
+import type { Leasing } from './leasing.ts';
 import { createRowCleanup } from './row-cleanup.ts';
 import { createStallWatch, stallAfterMs } from './stall-watch.ts';
 import type { StatusBoard } from './status-board.ts';
@@ -18,7 +18,7 @@ export interface ShardWatchParts {
   readonly clock: Clock;
   readonly store: Pick<LeaseStore, 'deleteShard'>;
   readonly board: StatusBoard;
-  readonly leases: () => Pick<LeaseTable, 'held' | 'lose' | 'retain'>;
+  readonly leases: () => Pick<Leasing, 'held' | 'lose' | 'retain'>;
   readonly assignments: () => Pick<Assignments, 'all'>;
   readonly emit: (event: ThreadEvent) => void;
   readonly log: (message: string, error: unknown) => void;
@@ -31,6 +31,8 @@ export interface ShardWatch {
   endOf(shardId: string): EndReason;
   /** At intervals. */
   lookForStalls(): void;
+  /** Shards that are held here and get nowhere. */
+  readonly stalled: readonly string[];
   /** After each listing, with the rows as they were read behind it and those that were replaced then. */
   listed(listing: ShardListing, rows: readonly ShardRow[], replaced: readonly Replaced[]): Promise<void>;
 }
@@ -87,6 +89,9 @@ export function createShardWatch(parts: ShardWatchParts): ShardWatch {
       const known = board.current(shardId, epoch)?.loss ?? null;
       board.state(shardId, message);
       if (loss !== null && (loss.kind !== known?.kind || loss.after !== known.after)) report(shardId, loss);
+    },
+    get stalled() {
+      return stalls.stalled;
     },
     endOf: (shardId) => (presentReader(shardId)?.loss?.kind === 'gone' ? 'shard-gone' : 'shard-end'),
     lookForStalls() {

@@ -1,14 +1,12 @@
 // The end of a coordinator, step by step: drain, abort what is late, write and give back, end the threads.
 
 import type { KinesisApi } from '../kinesis/api.ts';
-import type { LeaseStore } from '../model/lease-store.ts';
 import type { Position } from '../model/position.ts';
 import type { Clock } from '../platform/clock.ts';
 import { settledWithin, type Timers } from '../platform/timers.ts';
 import type { Assignments } from './assignments.ts';
 import type { Draining } from './draining.ts';
-import type { Heartbeat } from './heartbeat.ts';
-import type { LeaseTable } from './lease-table.ts';
+import type { Leasing } from './leasing.ts';
 import type { FetchPool } from './pool.ts';
 import type { Receivers } from './receivers.ts';
 
@@ -17,15 +15,13 @@ export interface ShutDownParts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly pool: FetchPool;
-  readonly leases: LeaseTable;
+  readonly leasing: Pick<Leasing, 'drain' | 'rested' | 'leave'>;
   readonly assignments: Pick<Assignments, 'drain'>;
-  readonly heartbeat: Heartbeat;
   readonly fetchersDrained: Draining;
   readonly receiversDrained: Draining;
   /** The coordinator's own loops, which were told to end. */
   readonly loopsEnded: Promise<unknown>;
   readonly receivers: Pick<Receivers, 'ready' | 'broadcast'>;
-  readonly store: Pick<LeaseStore, 'close'>;
   readonly api: Pick<KinesisApi, 'close'>;
 }
 
@@ -42,12 +38,11 @@ const ABORT_MS = 1_000;
 const THREAD_END_MS = 300;
 
 export async function shutDown(parts: ShutDownParts): Promise<ShutDownOutcome> {
-  const { drainMs, clock, timers, pool, receivers, leases, heartbeat } = parts;
+  const { drainMs, clock, timers, pool, receivers, leasing } = parts;
   const { fetchersDrained, receiversDrained } = parts;
   const deadline = clock.monotonic() + drainMs;
 
-  heartbeat.drain();
-  leases.drain();
+  leasing.drain();
   parts.assignments.drain();
   fetchersDrained.expect(pool.all);
   pool.broadcast({ type: 'drain' });
@@ -63,15 +58,11 @@ export async function shutDown(parts: ShutDownParts): Promise<ShutDownOutcome> {
     await settledWithin(timers, receiversDrained.done, ABORT_MS);
   }
 
-  await parts.loopsEnded;
-  const positions = Array.from(leases.held.values(), ({ shardId, acked }) => [shardId, acked] as const);
-  await leases.releaseAll();
-  // After the release: a session that ends first would let others take what it still writes.
-  await heartbeat.stop();
+  await Promise.all([parts.loopsEnded, leasing.rested]);
+  const positions = await leasing.leave();
   pool.broadcast({ type: 'end' });
   await pool.destroy(THREAD_END_MS);
   receivers.broadcast({ type: 'end' });
-  await parts.store.close();
   parts.api.close();
   return { late: receiversDrained.late, positions };
 }

@@ -27,6 +27,8 @@ export interface Stall extends Pick<Watched, 'shardId' | 'state' | 'since' | 'la
 export interface StallWatch {
   /** The shards that have stalled since the last look. Those that are not named any more are forgotten. */
   look(shards: Iterable<Watched>, now: number): readonly Stall[];
+  /** Those that had stalled at the last look. */
+  readonly stalled: readonly string[];
 }
 
 const STALL_MS = 60_000;
@@ -48,6 +50,9 @@ interface Seen {
 export function createStallWatch(stallMs: number): StallWatch {
   let seen = new Map<string, Seen>();
   return {
+    get stalled() {
+      return [...seen].filter(([, { reported }]) => reported).map(([shardId]) => shardId);
+    },
     look(shards, now) {
       const stalls: Stall[] = [];
       const next = new Map<string, Seen>();

@@ -3,10 +3,10 @@
 import { buildLineage } from './lineage.ts';
 import type { Eligibility } from './lineage.ts';
 import type { ShardListing } from '../kinesis/api.ts';
-import type { ShardRow } from '../model/lease-store.ts';
+import type { SessionId, SessionRow, ShardRow } from '../model/lease-store.ts';
 import { SHARD_END } from '../model/position.ts';
 import type { LeaseState } from '../model/shard.ts';
-import type { FetcherToCoordinator, HostId, ShardStatusRow } from '../protocol.ts';
+import type { FetcherToCoordinator, HostId, InstanceStatus, ShardStatusRow } from '../protocol.ts';
 import type { Assignment } from './assignments.ts';
 import type { Lease } from './lease-table.ts';
 
@@ -89,4 +89,17 @@ function leaseState(row: ShardRow, lease: Lease | undefined, eligibility: Eligib
   if (lease !== undefined) return lease.state;
   if (row.position === SHARD_END) return 'done';
   return eligibility.waiting.has(row.shardId) ? 'waiting-for-parents' : 'none';
+}
+
+/** The sessions of the application and how many shards each of them holds. */
+export function instancesOf(sessions: readonly SessionRow[], rows: readonly ShardRow[]): InstanceStatus[] {
+  const counts = new Map<SessionId, number>();
+  for (const { owner } of rows) if (owner !== null) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  return sessions.map(({ session, state, host, pid }) => ({
+    session,
+    state,
+    host,
+    pid,
+    shards: counts.get(session) ?? 0,
+  }));
 }

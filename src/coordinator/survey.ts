@@ -1,63 +1,100 @@
-// What there is to read: the listing of the stream beside the rows of the store, and the look at both that takes what is ours.
+// What there is to read: the listing of the stream beside the rows of the store, and the look at both that carries out this
+// session's lines of the plan.
 
 import type { KinesisApi, ShardListing } from '../kinesis/api.ts';
-import type { FullRead, LeaseStore, ShardRow } from '../model/lease-store.ts';
+import type { FullRead, LeaseStore, SessionId, SessionRow, ShardRow } from '../model/lease-store.ts';
 import type { Position } from '../model/position.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { CoordinatorConfig, ThreadEvent } from '../protocol.ts';
-import { claims } from './allocation.ts';
+import type { Evictions } from './evictions.ts';
+import type { HandOffs } from './hand-offs.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import type { LeaseTable } from './lease-table.ts';
+import type { Lease, LeaseTable } from './lease-table.ts';
 import { eligible } from './lineage.ts';
-import type { ShardWatch } from './shard-watch.ts';
-import { ensureRows } from './stream-rows.ts';
+import { plan } from './plan.ts';
+import type { PlanSteps } from './plan-steps.ts';
+import { ensureRows, type Replaced } from './stream-rows.ts';
 
 export interface SurveyParts {
   readonly config: Pick<CoordinatorConfig, 'maxShards'>;
   readonly clock: Clock;
   /** Aborted when a stop begins: nothing is taken any more. */
   readonly stopping: AbortSignal;
-  readonly store: Pick<LeaseStore, 'readTick' | 'readAll' | 'createShard' | 'replaceShard'>;
+  readonly store: Pick<LeaseStore, 'readTick' | 'readAll' | 'createShard' | 'replaceShard' | 'mark'>;
   readonly api: Pick<KinesisApi, 'listShards'>;
   readonly heartbeat: () => Pick<Heartbeat, 'isValid' | 'session'>;
-  readonly leases: () => Pick<LeaseTable, 'held' | 'take'>;
-  readonly watch: () => Pick<ShardWatch, 'listed'>;
+  readonly leases: () => Pick<LeaseTable, 'held' | 'take' | 'verify'>;
+  readonly evictions: () => Pick<Evictions, 'look' | 'reset'>;
+  readonly handOffs: () => Pick<HandOffs, 'look'>;
+  readonly steps: PlanSteps;
+  /** After each listing, with the rows as they were read behind it and those that were replaced then. */
+  readonly onRows: (
+    listing: ShardListing,
+    rows: readonly ShardRow[],
+    replaced: readonly Replaced[],
+  ) => Promise<void>;
   /** Says that this thread moves. */
   readonly tick: () => void;
   readonly emit: (event: ThreadEvent) => void;
+  readonly onError: (error: unknown) => void;
   /** There may be something to take: look soon. */
-  readonly onListed: () => void;
+  readonly lookSoon: () => void;
 }
 
 export interface Survey {
   readonly listing: ShardListing;
   readonly rows: readonly ShardRow[];
+  readonly sessions: readonly SessionRow[];
+  /** Shards that nobody has room for. */
+  readonly unassigned: readonly string[];
+  /** When the last read that succeeded began, in ms of the monotonic clock. */
+  readonly lastReadAt: number;
   /** With the first listing; the others are ignored until then. */
   begin(start: Position, listing: ShardListing): Promise<void>;
   listed(listing: ShardListing): Promise<void>;
-  /** One look at the store: which shards may be read, and take what is ours to take. */
+  /** One look at the store: which shards may be read by whom, and do what is to be done here. */
   look(): Promise<void>;
 }
 
 const FULL_READ_INTERVAL_MS = 10_000;
+/** More rows than this are read in full less often, in proportion. */
+const ROWS_PER_INTERVAL = 1_000;
 const TAKES_IN_FLIGHT = 32;
+const NOTHING: FullRead = { app: null, sessions: [], shards: [], quiet: false, tokenFloor: 0 };
 
 export function createSurvey(parts: SurveyParts): Survey {
-  const { config, clock, stopping, store, tick } = parts;
+  const { config, clock, stopping, store, tick, steps } = parts;
   /** Where the application starts to read; null until that is known. */
   let start: Position | null = null;
   let known: ShardListing = { shards: [], serverTimeMs: 0 };
-  let read: FullRead = { app: null, sessions: [], shards: [] };
+  let read: FullRead = NOTHING;
   let fullReadAt = -Infinity;
+  let lastReadAt = -Infinity;
+  let repliedAt = -Infinity;
+  let unassigned: readonly string[] = [];
+  let planned: SessionId = '';
+  let last: { shards: readonly ShardRow[]; listed: ShardListing['shards']; rows: readonly ShardRow[] } = {
+    shards: [],
+    listed: [],
+    rows: [],
+  };
+
+  const readAll = async (): Promise<FullRead> => {
+    const startedAt = clock.monotonic();
+    const all = await store.readAll();
+    repliedAt = clock.monotonic();
+    lastReadAt = startedAt;
+    return all;
+  };
 
   const listed = async (listing: ShardListing): Promise<void> => {
     if (start === null) return;
     const first = known.shards.length === 0;
     const before = new Set(known.shards.map(({ shardId }) => shardId));
-    const rows = (await store.readAll()).shards;
+    const rows = (await readAll()).shards;
     const replaced = await ensureRows(store, parts.api, start, listing, rows, stopping);
     known = listing;
-    await parts.watch().listed(listing, rows, replaced);
+    await parts.onRows(listing, rows, replaced);
     const added = listing.shards.filter(({ shardId }) => !before.has(shardId)).map(({ shardId }) => shardId);
     if (added.length > 0 && !first) {
       const closed = listing.shards.filter(
@@ -65,7 +102,58 @@ export function createSurvey(parts: SurveyParts): Survey {
       ).length;
       parts.emit({ name: 'topology:changed', open: listing.shards.length - closed, closed, added });
     }
-    parts.onListed();
+    parts.lookSoon();
+  };
+
+  /** The rows in full where they may have changed, and from time to time in any case: a note of a change may be lost. */
+  const refresh = async () => {
+    const startedAt = clock.monotonic();
+    const light = await store.readTick();
+    repliedAt = clock.monotonic();
+    lastReadAt = startedAt;
+    const interval = FULL_READ_INTERVAL_MS * Math.max(1, read.shards.length / ROWS_PER_INTERVAL);
+    if (light.app?.rev === read.app?.rev && startedAt - fullReadAt < interval) {
+      read = { ...light, shards: read.shards };
+      return;
+    }
+    const held = [...parts.leases().held.values()].filter(isRead);
+    read = await readAll();
+    fullReadAt = startedAt;
+    await Promise.all(disagreeing(held, read.shards).map(({ shardId }) => parts.leases().verify(shardId)));
+  };
+
+  /** The rows of shards that may be read now. Most looks see the same rows again. */
+  const readable = (): readonly ShardRow[] => {
+    if (last.shards !== read.shards || last.listed !== known.shards) {
+      const ready = new Set(eligible(read.shards, known.shards).eligible);
+      const rows = read.shards.filter(({ shardId }) => ready.has(shardId));
+      last = { shards: read.shards, listed: known.shards, rows };
+    }
+    return last.rows;
+  };
+
+  const take = async (rows: readonly ShardRow[]) => {
+    const leases = parts.leases();
+    let refused = false;
+    for (let i = 0; i < rows.length && !stopping.aborted; i += TAKES_IN_FLIGHT) {
+      const some = rows.slice(i, i + TAKES_IN_FLIGHT);
+      const taken = await Promise.all(some.map((row) => leases.take(row, read.tokenFloor)));
+      refused ||= taken.includes(false);
+    }
+    // Somebody else was faster: the plan was made of rows that have changed.
+    if (refused && !read.quiet) parts.lookSoon();
+  };
+
+  const mark = async ({ shardId, owner, token, handOffTo }: ShardRow, to: SessionId | null) => {
+    const seen = { shardId, seenOwner: owner, seenToken: token, seenHandOffTo: handOffTo };
+    // Whatever became of it, the next read tells.
+    await store.mark({ ...seen, handOffTo: to }).catch(parts.onError);
+  };
+
+  const tellUnassigned = (now: readonly string[]) => {
+    const isNews = now.length > 0 && now.some((shardId) => !unassigned.includes(shardId));
+    unassigned = now;
+    if (isNews) parts.emit({ name: 'shards:unassigned', shards: now });
   };
 
   return {
@@ -75,9 +163,18 @@ export function createSurvey(parts: SurveyParts): Survey {
     get rows() {
       return read.shards;
     },
+    get sessions() {
+      return read.sessions;
+    },
+    get unassigned() {
+      return unassigned;
+    },
+    get lastReadAt() {
+      return lastReadAt;
+    },
     async begin(from, listing) {
       start = from;
-      read = await store.readAll();
+      read = await readAll();
       await listed(listing);
     },
     listed,
@@ -85,23 +182,52 @@ export function createSurvey(parts: SurveyParts): Survey {
       tick();
       const heartbeat = parts.heartbeat();
       if (!heartbeat.isValid()) return;
-      const light = await store.readTick();
-      const now = clock.monotonic();
-      if (light.app?.rev !== read.app?.rev || now - fullReadAt >= FULL_READ_INTERVAL_MS) {
-        read = await store.readAll();
-        fullReadAt = now;
-      } else {
-        read = { ...light, shards: read.shards };
+      const me = heartbeat.session;
+      if (planned !== me) {
+        steps.reset();
+        parts.evictions().reset();
       }
+      planned = me;
+      await refresh();
+      read = { ...read, sessions: await parts.evictions().look(read, me, lastReadAt, repliedAt) };
       const { shards, sessions } = read;
-      const ready = eligible(shards, known.shards).eligible;
-      const leases = parts.leases();
-      const held = new Set(leases.held.keys());
-      const mine = claims(shards, ready, sessions, heartbeat.session, held, config.maxShards);
-      for (let i = 0; i < mine.length && !stopping.aborted; i += TAKES_IN_FLIGHT) {
-        await Promise.all(mine.slice(i, i + TAKES_IN_FLIGHT).map((row) => leases.take(row)));
-      }
+      if (heartbeat.session !== me || !heartbeat.isValid() || stopping.aborted) return;
+      parts.handOffs().look(shards, sessions, me);
+      const rows = readable();
+      const agreed = plan({ sessions, shards: rows });
+      tellUnassigned(agreed.unassigned);
+      const { held } = parts.leases();
+      const room = (config.maxShards ?? Infinity) - held.size;
+      const { takes, marks, cancels } = steps.next({
+        plan: agreed,
+        sessions,
+        rows,
+        me,
+        held,
+        room,
+        quiet: read.quiet,
+        now: repliedAt,
+      });
+      await take(takes);
+      await Promise.all([
+        ...marks.map(({ row, handOffTo }) => mark(row, handOffTo)),
+        ...cancels.map(({ row }) => mark(row, null)),
+      ]);
       tick();
     },
   };
+}
+
+/** A lease that is being taken or given back is about to differ from its row. */
+function isRead({ state }: Lease): boolean {
+  return state === 'running' || state === 'draining';
+}
+
+/** Of the leases that were held when the read began, those whose row says something else. */
+function disagreeing(held: readonly Lease[], rows: readonly ShardRow[]): Lease[] {
+  const byId = new Map(rows.map((row) => [row.shardId, row]));
+  return held.filter((lease) => {
+    const row = byId.get(lease.shardId);
+    return isRead(lease) && (row?.owner !== lease.session || row.token !== lease.token);
+  });
 }

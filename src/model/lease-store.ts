@@ -32,6 +32,8 @@ export interface SessionRow {
   /** Null: no limit. */
   readonly maxShards: number | null;
   readonly host: string;
+  /** Names one boot of that host and one space of process ids in it; empty where that is not known. */
+  readonly boot: string;
   readonly pid: number;
   readonly version: string;
 }
@@ -60,16 +62,40 @@ export interface WriteResult<Row> {
 export interface TickRead {
   readonly app: AppRow | null;
   readonly sessions: readonly SessionRow[];
+  /**
+   * True while the store may have forgotten writes (a Redis server that was replaced by its replica): it refuses takes and
+   * evictions until those who hold leases have noticed. Always false in a store that forgets nothing.
+   */
+  readonly quiet: boolean;
+  /** A take's token must be above this one; 0 in a store that forgets nothing. */
+  readonly tokenFloor: number;
 }
 
 export interface FullRead extends TickRead {
   readonly shards: readonly ShardRow[];
 }
 
+/** What the rows of one store are keyed by. */
+export interface LeaseStoreScope {
+  readonly application: string;
+  readonly stream: string;
+}
+
 export interface LeaseStore {
   /** Connects and creates what is missing. Called once, before anything else. */
   open(): Promise<void>;
   close(): Promise<void>;
+  /** No other instance can ever see these rows. Default: false. */
+  readonly isAlone?: boolean;
+  /**
+   * All sessions are processes of one host: one whose process is gone is evicted at once. Default: false.
+   */
+  readonly isLocal?: boolean;
+  /**
+   * From now on, calls `onChange` soon after `rev` grew, also by writes of this store itself; until `close`. Best effort, and only for
+   * speed: whoever uses it looks at intervals all the same.
+   */
+  watch?(onChange: () => void): void;
 
   /** The rows that every tick needs; `rev` tells whether the shard rows moved. */
   readTick(): Promise<TickRead>;
@@ -90,7 +116,9 @@ export interface LeaseStore {
   }): Promise<WriteResult<SessionRow>>;
   /** Condition: not dead. Sets `ended`, which is final. */
   end(session: SessionId): Promise<WriteResult<SessionRow>>;
-  /** Condition: live or draining with exactly that beat; or, with `beat: null`, absent. Leaves a `dead` row; rev + 1. */
+  /**
+   * Condition: live or draining with exactly that beat; or, with `beat: null`, absent; and not quiet. Leaves a `dead` row; rev + 1.
+   */
   evict(write: { session: SessionId; beat: number | null }): Promise<WriteResult<SessionRow>>;
   /** Condition: ended or dead. Removes the row; `applied` with `row: null`. */
   deleteSession(session: SessionId): Promise<WriteResult<SessionRow>>;
@@ -103,8 +131,8 @@ export interface LeaseStore {
    */
   replaceShard(write: NewShard & { readonly seenStartsAt: string }): Promise<WriteResult<ShardRow>>;
   /**
-   * Condition: owner and token are the seen ones and the position is not SHARD_END. Sets owner, token, and clears handOffTo;
-   * rev + 1. `token` must be above both the seen one and every one this instance ever used on the shard. With
+   * Condition: owner and token are the seen ones, the position is not SHARD_END, and the store is not quiet. Sets owner, token, and
+   * clears handOffTo; rev + 1. `token` must be above the seen one, `tokenFloor` and every one this instance ever used on the shard. With
    * `salvage`, a take from one's own old session writes that position too, unless it lies before the stored one.
    */
   take(write: {

@@ -29,6 +29,6 @@ export const PROCESSORS = [
 export type ProcessorName = (typeof PROCESSORS)[number];
 export type ProcessorSpec = NamedSpec<ProcessorName> | ModuleSpec;
 
-export const CHECKPOINTERS = ['memory'] as const;
+export const CHECKPOINTERS = ['memory', 'local', 'redis', 'dynamodb'] as const;
 export type CheckpointerName = (typeof CHECKPOINTERS)[number];
 export type CheckpointerSpec = NamedSpec<CheckpointerName> | ModuleSpec;

@@ -1,5 +1,13 @@
 // The public names of `shardpool/testing`.
 
+export {
+  type LeaseStoreCase,
+  leaseStoreCases,
+  leaseStoreContract,
+  type LeaseStoreContractOptions,
+  type MakeLeaseStore,
+  type TestRunner,
+} from './lease-store-contract/contract.ts';
 export type { AwsErrorType } from './simulator/aws-error.ts';
 export type { CallCounts, CallFilter } from './simulator/call-counts.ts';
 export type { OperationName } from './simulator/operations/index.ts';

@@ -9,8 +9,10 @@ import { systemTimers } from '../../src/platform/timers.ts';
 import { leaseStoreContract } from '../contract/lease-store.ts';
 import { createVirtualTime } from '../fakes/virtual-time.ts';
 
-leaseStoreContract('memory lease store, bounded', () =>
-  boundedLeaseStore(createMemoryLeaseStore(), 5_000, systemTimers),
+leaseStoreContract(
+  'memory lease store, bounded',
+  () => boundedLeaseStore(createMemoryLeaseStore(), 5_000, systemTimers),
+  { shared: false },
 );
 
 describe('bounded lease store', () => {

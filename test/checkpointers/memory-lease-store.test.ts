@@ -7,7 +7,7 @@ import { sessionRow } from '../contract/lease-store-fixture.ts';
 import { leaseStoreContract } from '../contract/lease-store.ts';
 import { at } from '../fakes/batches.ts';
 
-leaseStoreContract('memory', createMemoryLeaseStore);
+leaseStoreContract('memory', () => createMemoryLeaseStore(), { shared: false });
 
 describe('memory lease store, after another one', () => {
   const shard = { shardId: 'a', startsAt: '1', parents: [], position: at(1) };

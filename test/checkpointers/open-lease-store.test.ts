@@ -51,13 +51,13 @@ describe('openLeaseStore', () => {
       title: 'an unknown name',
       spec: { name: 'zookeeper' as 'memory', options: {} },
       code: 'ERR_INVALID_OPTION',
-      message: /one of memory or a module, got `zookeeper`/,
+      message: /one of memory, local, redis, dynamodb or a module, got `'zookeeper'`/,
     },
     {
       title: 'an option that memory does not have',
       spec: { name: 'memory', options: { url: 'x' } },
       code: 'ERR_INVALID_OPTION',
-      message: /takes no options, got `url`/,
+      message: /'memory' has no options, got `'x'`/,
     },
     {
       title: 'a module that cannot be imported',

@@ -33,6 +33,7 @@ export class AssignmentsWorld {
   /** What was said to whom, in order. */
   readonly order: string[] = [];
   readonly announced: { shardId: string; epoch: number; host: number }[] = [];
+  readonly drained: string[] = [];
   readonly settled: number[] = [];
   readonly poisons: Poison[] = [];
   readonly assignments: Assignments;
@@ -63,6 +64,7 @@ export class AssignmentsWorld {
         this.order.push(`receiver ${receiver}: ${message.type}`);
       },
       onAssigned: ({ lease, epoch }, host) => this.announced.push({ shardId: lease.shardId, epoch, host }),
+      onDrained: ({ lease }) => this.drained.push(lease.shardId),
       onHostSettled: (host) => this.settled.push(host),
       onPoison: (poison) => this.poisons.push(poison),
       ...parts,

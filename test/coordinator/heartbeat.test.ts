@@ -2,6 +2,7 @@
 
 import { expect } from 'chai';
 import { createHeartbeat, type Heartbeat, type HeartbeatParts } from '../../src/coordinator/heartbeat.ts';
+import { LeaseStoreError } from '../../src/model/lease-store.ts';
 import { FENCE_BYTES, type Fence, fenceOn } from '../../src/platform/fence.ts';
 import { createSessionStore, type SessionStore } from '../fakes/session-store.ts';
 import { createVirtualTime, type VirtualTime } from '../fakes/virtual-time.ts';
@@ -20,24 +21,28 @@ describe('heartbeat', () => {
   let lost: { session: string; cause: string; isShut: boolean }[];
   let renewed: string[];
   let errors: unknown[];
+  /** Null: always a moment ago. */
+  let readAt: number | null;
 
   beforeEach(() => {
     time = createVirtualTime();
     store = createSessionStore(time);
-    fence = fenceOn(new SharedArrayBuffer(FENCE_BYTES), time.clock.monotonic);
+    fence = fenceOn(new SharedArrayBuffer(FENCE_BYTES), time.clock);
     lost = [];
     renewed = [];
     errors = [];
+    readAt = null;
     let nonces = 0;
     settings = {
       timers: time.timers,
       instanceId: 'i',
       nonce: () => String((nonces += 1)),
       maxShards: null,
-      host: { name: 'h', pid: 1, version: '0' },
+      host: { name: 'h', boot: 'b', pid: 1, version: '0' },
       leaseDurationMs: LEASE_MS,
       marginMs: MARGIN_MS,
       heartbeatIntervalMs: INTERVAL_MS,
+      lastReadAt: () => readAt ?? time.clock.monotonic(),
       onRenewed: (session) => renewed.push(session),
       onError: (error) => errors.push(error),
     };
@@ -79,6 +84,25 @@ describe('heartbeat', () => {
     await start();
     expect(now()).to.equal(3_000);
     expect(fence.remainingMs()).to.equal(VALIDITY_MS - 3_000);
+  });
+
+  it('a creation of unknown outcome is tried again under the same name, and counts from the first attempt', async () => {
+    const lost = new LeaseStoreError('unknown', 'no answer');
+    store.script('createSession', { appliedAfterMs: 0, fails: lost }, { fails: lost });
+    await start();
+    expect(heartbeat.session).to.equal('i#1');
+    expect(store.calls('createSession')).to.have.length(3);
+    expect(fence.remainingMs()).to.equal(VALIDITY_MS - now());
+    expect(now()).to.be.above(0);
+  });
+
+  it('beats that are taken while no read is answered end the session', async () => {
+    await start();
+    readAt = now();
+    await time.advance(LEASE_MS);
+    expect(lost).to.deep.equal([]);
+    await time.advance(INTERVAL_MS);
+    expect(lost.map(({ cause }) => cause)).to.deep.equal(['the store takes beats but has answered no read']);
   });
 
   it('rejects when the first session cannot be written', async () => {
@@ -152,7 +176,7 @@ describe('heartbeat', () => {
   it('a process that stood still while a beat was under way does not trust its answer', async () => {
     let stoodStillMs = 0;
     const clock = { now: () => 0, monotonic: () => now() + stoodStillMs };
-    const ownFence = fenceOn(new SharedArrayBuffer(FENCE_BYTES), clock.monotonic);
+    const ownFence = fenceOn(new SharedArrayBuffer(FENCE_BYTES), clock);
     const losses: string[] = [];
     const own = createHeartbeat({
       ...settings,
@@ -175,7 +199,7 @@ describe('heartbeat', () => {
     // A process that stood still: the clock went on, its timers did not.
     let at = 0;
     const clock = { now: () => 0, monotonic: () => at };
-    const ownFence = fenceOn(new SharedArrayBuffer(FENCE_BYTES), clock.monotonic);
+    const ownFence = fenceOn(new SharedArrayBuffer(FENCE_BYTES), clock);
     const losses: string[] = [];
     const own = createHeartbeat({
       ...settings,

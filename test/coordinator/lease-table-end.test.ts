@@ -221,7 +221,7 @@ describe('lease table, salvage', () => {
     leases.lose();
     leases.renew();
     leases.store.holdNext('take'); // for ever
-    void leases.table.take(await leases.row());
+    void leases.table.take(await leases.row(), 0);
     await leases.settle();
     leases.lose();
     expect(leases.lost).to.have.length(1);

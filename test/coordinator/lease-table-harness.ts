@@ -14,6 +14,7 @@ export class LeaseTableHarness {
   readonly store: FaultyLeaseStore = createFaultyLeaseStore(this.truth);
   readonly taken: Lease[] = [];
   readonly done: string[] = [];
+  readonly givenBack: string[] = [];
   readonly lost: { shardId: string; cause: string }[] = [];
   readonly errors: unknown[] = [];
   session = 'me#1';
@@ -27,6 +28,7 @@ export class LeaseTableHarness {
     isValid: () => this.valid,
     onTaken: (lease) => this.taken.push(lease),
     onDone: ({ shardId }) => this.done.push(shardId),
+    onGivenBack: ({ shardId }) => this.givenBack.push(shardId),
     onLost: ({ shardId }, cause) => this.lost.push({ shardId, cause }),
     onError: (error) => this.errors.push(error),
   });
@@ -47,7 +49,7 @@ export class LeaseTableHarness {
 
   /** Takes the row as it is stored now. */
   async take(shardId = 's'): Promise<void> {
-    await this.time.settled(this.table.take(await this.row(shardId)));
+    await this.time.settled(this.table.take(await this.row(shardId), 0));
   }
 
   /** A shard that this instance holds. */

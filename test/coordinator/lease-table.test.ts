@@ -24,7 +24,7 @@ describe('lease table, take', () => {
     });
     expect(first.applied).to.equal(true);
     await leases.truth.release({ shardId: 's', me: 'x', token: 1, position: at(7) });
-    await leases.table.take({ ...seen, token: 1 });
+    await leases.table.take({ ...seen, token: 1 }, 0);
     expect(leases.taken).to.have.length(1);
     expect(leases.taken[0]).to.include({
       from: at(7),
@@ -40,7 +40,7 @@ describe('lease table, take', () => {
   it('a refused take starts nothing', async () => {
     const seen = await leases.createShard();
     await leases.stolen();
-    await leases.table.take(seen);
+    await leases.table.take(seen, 0);
     expect(leases.taken).to.deep.equal([]);
     expect(leases.table.held.size).to.equal(0);
     expect((await leases.row()).owner).to.equal('other#1');
@@ -96,7 +96,7 @@ describe('lease table, take', () => {
     leases.lose();
     leases.renew();
     // An old view of the row: refused, but the token is used up.
-    await leases.table.take(before);
+    await leases.table.take(before, 0);
     await leases.take();
     expect((await leases.row()).token).to.equal(3);
   });
@@ -104,7 +104,7 @@ describe('lease table, take', () => {
   it('starts nothing when the session was lost while the take was under way', async () => {
     await leases.createShard();
     const letThrough = leases.store.holdNext('take');
-    const take = leases.table.take(await leases.row());
+    const take = leases.table.take(await leases.row(), 0);
     leases.lose();
     letThrough();
     await leases.time.settled(take);
@@ -115,7 +115,7 @@ describe('lease table, take', () => {
   it('starts nothing when the leases were given back while the take was under way', async () => {
     await leases.createShard();
     const letThrough = leases.store.holdNext('take');
-    const take = leases.table.take(await leases.row());
+    const take = leases.table.take(await leases.row(), 0);
     await leases.time.settled(leases.table.releaseAll());
     letThrough();
     await leases.time.settled(take);
@@ -128,7 +128,7 @@ describe('lease table, take', () => {
     const row = await leases.row();
     leases.lose();
     const letThrough = leases.store.holdNext('take');
-    const take = leases.table.take(row);
+    const take = leases.table.take(row, 0);
     await leases.settle();
     leases.renew();
     letThrough();

@@ -1,10 +1,7 @@
-// Placement and allocation as tables.
+// Placement as tables.
 
 import { expect } from 'chai';
-import { claims } from '../../src/coordinator/allocation.ts';
 import { leastLoaded, place, surplus } from '../../src/coordinator/placement.ts';
-import type { SessionRow, SessionState, ShardRow } from '../../src/model/lease-store.ts';
-import { TRIM_HORIZON } from '../../src/model/position.ts';
 import { integerFrom, seededRandom } from '../fakes/random.ts';
 
 describe('placement', () => {
@@ -70,65 +67,5 @@ describe('surplus', () => {
       for (let n = 0; n < leaving.size; n += 1) loads[loads.indexOf(Math.min(...loads))]! += 1;
       expect(Math.max(...loads) - Math.min(...loads), `seed ${seed}`).to.be.at.most(1);
     }
-  });
-});
-
-describe('claims', () => {
-  const session = (name: string, state: SessionState): SessionRow => ({
-    session: name,
-    beat: 1,
-    state,
-    maxShards: null,
-    host: 'h',
-    pid: 1,
-    version: '0',
-  });
-  const sessions = [
-    session('me', 'live'),
-    session('other', 'live'),
-    session('leaving', 'draining'),
-    session('ended', 'ended'),
-    session('dead', 'dead'),
-  ];
-  const row = (shardId: string, owner: string | null): ShardRow => ({
-    shardId,
-    startsAt: '1',
-    parents: [],
-    position: TRIM_HORIZON,
-    owner,
-    token: 1,
-    handOffTo: null,
-  });
-  const claimed = (owner: string | null, held: string[] = []): boolean =>
-    claims([row('s', owner)], ['s'], sessions, 'me', new Set(held), null).length === 1;
-
-  for (const [owner, expected] of [
-    [null, true],
-    ['me', true],
-    ['ended', true],
-    ['dead', true],
-    ['other', false],
-    ['leaving', false],
-    ['without a row', false],
-  ] as const) {
-    it(`${expected ? 'takes' : 'leaves'} a shard whose owner is ${owner}`, () => {
-      expect(claimed(owner)).to.equal(expected);
-    });
-  }
-
-  it('leaves what it holds, what is not eligible and what has no row', () => {
-    expect(claimed('me', ['s'])).to.equal(false);
-    expect(claims([row('s', null)], [], sessions, 'me', new Set(), null)).to.deep.equal([]);
-    expect(claims([], ['s'], sessions, 'me', new Set(), null)).to.deep.equal([]);
-  });
-
-  it('takes at most maxShards, those that it holds counted', () => {
-    const rows = ['a', 'b', 'c', 'd'].map((id) => row(id, null));
-    const ids = (max: number | null, held: string[] = []) =>
-      claims(rows, ['a', 'b', 'c', 'd'], sessions, 'me', new Set(held), max).map(({ shardId }) => shardId);
-    expect(ids(null)).to.deep.equal(['a', 'b', 'c', 'd']);
-    expect(ids(2)).to.deep.equal(['a', 'b']);
-    expect(ids(2, ['a'])).to.deep.equal(['b']);
-    expect(ids(1, ['x', 'y'])).to.deep.equal([]);
   });
 });

@@ -26,13 +26,15 @@ function setUp({ hosts = [0, 1], receivers = [0, 1] } = {}) {
       },
       destroy: noteAsync('pool destroyed'),
     },
-    leases: {
-      held: new Map([['a', { shardId: 'a', acked: at(3) }]]),
-      drain: note('leases drain'),
-      releaseAll: noteAsync('released'),
+    leasing: {
+      drain: note('leasing drains'),
+      rested: Promise.resolve(),
+      async leave() {
+        log.push('left');
+        return [['a', at(3)]];
+      },
     },
     assignments: { drain: note('assignments drain') },
-    heartbeat: { drain: note('heartbeat drains'), stop: noteAsync('heartbeat stopped') },
     fetchersDrained,
     receiversDrained,
     loopsEnded: Promise.resolve(),
@@ -40,7 +42,6 @@ function setUp({ hosts = [0, 1], receivers = [0, 1] } = {}) {
       ready: receivers,
       broadcast: ({ type }: { readonly type: string }) => log.push(`receivers: ${type}`),
     },
-    store: { close: noteAsync('store closed') },
     api: { close: note('api closed') },
   };
   const outcome = shutDown(parts as unknown as ShutDownParts);
@@ -48,24 +49,21 @@ function setUp({ hosts = [0, 1], receivers = [0, 1] } = {}) {
 }
 
 describe('shutdown', () => {
-  it('drains the threads before the receivers, gives back before the session ends, and ends the threads last', async () => {
+  it('drains the threads before the receivers, leaves when both have rested, and ends the threads last', async () => {
     const { time, log, fetchersDrained, receiversDrained, outcome } = setUp();
     for (const host of [0, 1]) fetchersDrained.drained(host, 0);
     await time.until(() => log.includes('receivers: drain'));
     for (const receiver of [0, 1]) receiversDrained.drained(receiver, 0);
     expect(await time.settled(outcome)).to.deep.equal({ late: 0, positions: [['a', at(3)]] });
     expect(log).to.deep.equal([
-      'heartbeat drains',
-      'leases drain',
+      'leasing drains',
       'assignments drain',
       'threads: drain',
       'receivers: drain',
-      'released',
-      'heartbeat stopped',
+      'left',
       'threads: end',
       'pool destroyed',
       'receivers: end',
-      'store closed',
       'api closed',
     ]);
     expect(time.clock.monotonic()).to.equal(0);
@@ -90,7 +88,7 @@ describe('shutdown', () => {
     receiversDrained.drained(0, 2);
     expect((await time.settled(outcome)).late).to.equal(3);
     expect(time.clock.monotonic()).to.equal(6_000);
-    expect(log).to.include.members(['released', 'pool destroyed', 'store closed']);
+    expect(log).to.include.members(['left', 'pool destroyed', 'api closed']);
     expect(time.pending()).to.equal(0);
   });
 

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { CONSUMER_EVENTS } from '../../src/consumer/events.ts';
+import { HEALTH_PROBLEMS } from '../../src/consumer/health.ts';
 import { Consumer } from '../../src/consumer.ts';
 import { KINESIS_ERROR_KINDS } from '../../src/kinesis/errors.ts';
 import { ERROR_CODES } from '../../src/model/errors.ts';
@@ -138,6 +139,7 @@ describe('the reference of names', () => {
     'Shard states': Object.keys(SHARD_STATES),
     'Lease states': Object.keys(LEASE_STATES),
     'End reasons': END_REASONS,
+    Health: Object.keys(HEALTH_PROBLEMS),
     Processors: PROCESSORS,
     Checkpointers: CHECKPOINTERS,
   };
@@ -154,6 +156,7 @@ describe('the reference of names', () => {
     'Error codes': ERROR_CODES,
     'Shard states': SHARD_STATES,
     'Lease states': LEASE_STATES,
+    Health: HEALTH_PROBLEMS,
   };
   for (const [heading, actual] of Object.entries(meanings)) {
     it(`says of ${heading.toLowerCase()} what the code says`, () => {
@@ -209,7 +212,7 @@ describe('the tables of fields', function () {
     byName(
       'Writes',
       tableUnder(leases, 'Writes'),
-      "Omit<store.LeaseStore, 'open' | 'close' | 'readTick' | 'readAll' | 'readSession' | 'readShard'>",
+      "Omit<store.LeaseStore, 'open' | 'close' | 'readTick' | 'readAll' | 'readSession' | 'readShard' | 'isAlone' | 'isLocal' | 'watch'>",
     ),
   ];
   for (const row of tableUnder(reference, 'Events').rows) {
@@ -295,8 +298,10 @@ describe('the promises', () => {
   /** Texts of the titles of a test file; what a template puts in stands as it is written. */
   const titlesOf = (file: string): string[] =>
     Array.from(
-      readFileSync(`${ROOT}${file}`, 'utf8').matchAll(/^\s*(?:it|describe)\(\s*(['"`])(.*?)\1,/gms),
-      ([, , title]) => title!,
+      readFileSync(`${ROOT}${file}`, 'utf8').matchAll(
+        /^\s*(?:(?:it|describe)\(\s*(['"`])(.*?)\1,|(['"`])([^\n]*?)\3: (?:async )?\()/gms,
+      ),
+      ([, , title, , key]) => title ?? key!,
     );
 
   it('of the README are those of the table', () => {

@@ -3,7 +3,7 @@
 import { type LeaseStore, LeaseStoreError } from '../../src/model/lease-store.ts';
 import { deferred } from '../../src/platform/deferred.ts';
 
-export type LeaseStoreMethod = Exclude<keyof LeaseStore, 'open' | 'close'>;
+export type LeaseStoreMethod = Exclude<keyof LeaseStore, 'open' | 'close' | 'isAlone' | 'isLocal' | 'watch'>;
 
 /**
  * - `lose-request`: never reaches the store; the caller cannot tell (outcome unknown).
@@ -72,6 +72,9 @@ export function createFaultyLeaseStore(inner: LeaseStore): FaultyLeaseStore {
     },
     calls: (method) => counts.get(method) ?? 0,
 
+    isAlone: inner.isAlone === true,
+    isLocal: inner.isLocal === true,
+    watch: (onChange) => inner.watch?.(onChange),
     open: () => inner.open(),
     close: () => inner.close(),
     readTick: () => call('readTick', () => inner.readTick()),
