@@ -4,13 +4,19 @@ import { parseOptions, USAGE, UsageError, type BenchOptions } from './options.ts
 import { toMarkdown, writeFiles, writeResult, type WrittenFiles } from './report.ts';
 import { chosen, runScenario } from './runner.ts';
 import { planOf, type Scenario } from './scenario.ts';
+import { runFleet } from './fleet/runner.ts';
 import { runPlan } from './planning/runner.ts';
-import { PLAN_SCENARIOS, SCENARIOS, TRIAL_SCENARIOS } from './scenarios/index.ts';
+import { FLEET_SCENARIOS, PLAN_SCENARIOS, SCENARIOS, TRIAL_SCENARIOS } from './scenarios/index.ts';
 import { type Figures, type Named, runTrial, runTrials, trialsToMarkdown } from './trials/runner.ts';
 import type { NamedTrials } from './trials/scenario.ts';
 
 async function main(argv: readonly string[]): Promise<void> {
-  const options = parseOptions(argv, [...SCENARIOS, ...TRIAL_SCENARIOS, ...PLAN_SCENARIOS]);
+  const options = parseOptions(argv, [
+    ...SCENARIOS,
+    ...TRIAL_SCENARIOS,
+    ...PLAN_SCENARIOS,
+    ...FLEET_SCENARIOS,
+  ]);
   if (options === null) {
     console.log(USAGE);
     return;
@@ -23,6 +29,11 @@ async function main(argv: readonly string[]): Promise<void> {
   const planScenario = PLAN_SCENARIOS.find(({ name }) => name === options.scenario);
   if (planScenario !== undefined) {
     await trials(planScenario, runPlan, options);
+    return;
+  }
+  const fleetScenario = FLEET_SCENARIOS.find(({ name }) => name === options.scenario);
+  if (fleetScenario !== undefined) {
+    await trials(fleetScenario, runFleet, options);
     return;
   }
   const scenario = SCENARIOS.find(({ name }) => name === options.scenario)!;

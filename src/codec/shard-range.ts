@@ -19,10 +19,22 @@ export function shardRange(
   const end = toHex(range.endingHashKey);
   // More digits than 128 bits have: no hash key at all.
   const isInside = (hex: string) => hex.length === HEX_DIGITS && hex >= start && hex <= end;
-  return (partitionKey, explicitHashKey) => {
+  const look = (partitionKey: string, explicitHashKey: string | null): boolean => {
     if (explicitHashKey !== null) return isInside(hexOfHashKey(explicitHashKey));
     const digest = digestOf(partitionKey);
     return digest === '' || isInside(digest);
+  };
+  // Records of one key often come one after the other, with the very same string: their aggregate has a table of its keys.
+  let lastKey: string | null = null;
+  let lastHashKey: string | null = null;
+  let isLastInside = false;
+  return (partitionKey, explicitHashKey) => {
+    if (partitionKey !== lastKey || explicitHashKey !== lastHashKey) {
+      isLastInside = look(partitionKey, explicitHashKey);
+      lastKey = partitionKey;
+      lastHashKey = explicitHashKey;
+    }
+    return isLastInside;
   };
 }
 

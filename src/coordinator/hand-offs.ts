@@ -73,7 +73,7 @@ export function createHandOffs(parts: HandOffsParts): HandOffs {
       if (deadlines.get(shardId)?.token === token) giveBack(shardId, token);
     },
     close() {
-      for (const shardId of [...deadlines.keys()]) over(shardId);
+      for (const shardId of deadlines.keys()) over(shardId);
     },
   };
 }

@@ -151,7 +151,7 @@ export function createSurvey(parts: SurveyParts): Survey {
   };
 
   const tellUnassigned = (now: readonly string[]) => {
-    const isNews = now.length > 0 && now.some((shardId) => !unassigned.includes(shardId));
+    const isNews = now.some((shardId) => !unassigned.includes(shardId));
     unassigned = now;
     if (isNews) parts.emit({ name: 'shards:unassigned', shards: now });
   };

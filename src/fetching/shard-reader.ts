@@ -116,7 +116,7 @@ export class ShardReader {
   constructor(parts: ReaderParts) {
     this.#parts = parts;
     this.#position = new ReadPosition(parts.from);
-    this.#estimate = pageEstimate(parts.recordLimit);
+    this.#estimate = pageEstimate(parts.recordLimit, parts.gate.totalUnits);
     this.#since = parts.clock.now();
   }
 
@@ -188,15 +188,16 @@ export class ShardReader {
   }
 
   async #read(reservation: Reservation): Promise<void> {
-    const { api, shardId, schedule, clock, recordLimit, presence } = this.#parts;
+    const { api, shardId, schedule, clock, presence } = this.#parts;
     const { signal } = this.#stopping;
+    const limit = this.#estimate.limit(reservation);
     let page: Page;
     try {
       this.#iterator ??= await this.#makeIterator();
       if (this.#state !== 'polling' && !signal.aborted) this.#transition('polling');
       schedule.started(clock.monotonic());
       this.#reads += 1;
-      page = await api.getRecords(this.#iterator, recordLimit, { signal });
+      page = await api.getRecords(this.#iterator, limit, { signal });
     } catch (error) {
       this.#settle(reservation);
       if (signal.aborted) return;
@@ -216,7 +217,7 @@ export class ShardReader {
       throw error;
     }
     if (signal.aborted) this.#settle(reservation);
-    else await this.#take(page, reservation);
+    else await this.#take(page, limit, reservation);
   }
 
   async #makeIterator(): Promise<string> {
@@ -241,13 +242,13 @@ export class ShardReader {
     return units;
   }
 
-  async #take(page: Page, reservation: Reservation): Promise<void> {
+  async #take(page: Page, limit: number, reservation: Reservation): Promise<void> {
     const { sink, schedule, clock, events } = this.#parts;
     this.#lagMs = page.lagMs;
     sink.beginPage(page.lagMs);
     const taken = await this.#deaggregate(page, reservation);
     if (taken === null) return;
-    this.#estimate.page(taken, page.lagMs, clock.monotonic());
+    this.#estimate.page({ ...taken, limit }, page.lagMs, clock.monotonic());
     schedule.page(page.count, page.slab.byteLength, page.lagMs, clock.monotonic());
     this.#iterator = page.nextIterator;
     if (page.nextIterator === null) {
@@ -260,7 +261,7 @@ export class ShardReader {
   }
 
   /** Says what became of the page; null when the reader was stopped on the way. */
-  async #deaggregate(page: Page, reservation: Reservation): Promise<TakenPage | null> {
+  async #deaggregate(page: Page, reservation: Reservation): Promise<Omit<TakenPage, 'limit'> | null> {
     const { onWork } = this.#parts;
     const parts = { ...this.#parts, onRecord: onWork.record };
     const pieces = deaggregation(page, this.#position.current, parts);
@@ -285,7 +286,7 @@ export class ShardReader {
       // wait for the budget, where two such pages would wait for each other; what it is itself is counted until it is done.
       const slab = budgetUnits(page.slab.byteLength);
       units += this.#settle(held, slab);
-      held = { units: slab, done: () => undefined };
+      held = { units: slab, records: 0, done: () => undefined };
       maxBytes = STEP_BYTES;
       await this.#waitForHandler();
       if (this.#stopping.signal.aborted) {
@@ -296,7 +297,13 @@ export class ShardReader {
     }
     units += this.#settle(held);
     if (pieces.last !== null) this.#position.moveTo(pieces.last);
-    return { bytes: page.slab.byteLength, records: page.count, units, userRecords: pieces.userRecords };
+    return {
+      bytes: page.slab.byteLength,
+      records: page.count,
+      largest: largestOf(page),
+      units,
+      userRecords: pieces.userRecords,
+    };
   }
 
   async #failed(error: unknown): Promise<void> {
@@ -359,6 +366,12 @@ export class ShardReader {
     this.#since = this.#parts.clock.now();
     this.#parts.events.onState(this.status);
   }
+}
+
+function largestOf({ count, offsets }: Page): number {
+  let largest = 0;
+  for (let i = 0; i < count; i += 1) largest = Math.max(largest, offsets[i + 1]! - offsets[i]!);
+  return largest;
 }
 
 /** The shard or the whole stream. */

@@ -7,50 +7,41 @@
 import { isAscii } from 'node:buffer';
 import type { ChildShard } from '../model/shard.ts';
 import type { Page } from './api.ts';
+import { DATA_TAKEN, decodedLength, type ReplyBody } from './data-taker.ts';
 import { KinesisError } from './errors.ts';
 
 const MS_PER_SECOND = 1000;
-const BASE64_PADDING = '='.charCodeAt(0);
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Throws a `transient` KinesisError for a body that is cut or is not a GetRecords reply. */
-export function decodeGetRecords(body: Buffer): Page {
-  const reply = parse(body);
+export function decodeGetRecords(body: ReplyBody): Page {
+  const reply = parse(body.rest);
   const records = reply['Records'];
   if (!Array.isArray(records)) throw malformed('Records is missing');
   const count = records.length;
 
-  const encoded: string[] = [];
+  /** As it came, of records whose data was left in the text; null where it was taken out. */
+  const encoded: (string | null)[] = [];
   const partitionKeys: string[] = [];
   const sequenceNumbers: string[] = [];
   const arrivalTimes = new Float64Array(count);
-  const offsets = new Uint32Array(count + 1);
-  let bytes = 0;
+  let taken = 0;
   for (let i = 0; i < count; i++) {
     const record = asObject(records[i], 'a record');
-    const data = asString(record['Data'], 'Data');
-    encoded.push(data);
+    const data = record['Data'];
+    if (data === DATA_TAKEN) taken += 1;
+    encoded.push(data === DATA_TAKEN ? null : asString(data, 'Data'));
     partitionKeys.push(asString(record['PartitionKey'], 'PartitionKey'));
     sequenceNumbers.push(asString(record['SequenceNumber'], 'SequenceNumber'));
     arrivalTimes[i] = arrivalTime(record['ApproximateArrivalTimestamp']);
-    bytes += decodedLength(data);
-    offsets[i + 1] = bytes;
   }
-
-  // Not from the pool of Buffer: the slab's memory is its own, and so can be transferred.
-  const slab = Buffer.allocUnsafeSlow(bytes);
-  for (let i = 0; i < count; i++) {
-    const start = offsets[i]!;
-    const length = offsets[i + 1]! - start;
-    // Node stops at, or skips, what is not base64: then fewer bytes than the length of the text says.
-    if (slab.write(encoded[i]!, start, length, 'base64') !== length) throw malformed('Data is not base64');
-  }
+  // Which data belongs to which record is known by their number alone.
+  if (taken !== body.ends.length) throw malformed('Data is not where it belongs');
 
   return {
     count,
-    slab,
-    offsets,
+    ...(taken === count ? slabOf(body) : mendedSlab(body, encoded)),
     partitionKeys,
     sequenceNumbers,
     arrivalTimes,
@@ -60,13 +51,45 @@ export function decodeGetRecords(body: Buffer): Page {
   };
 }
 
+type Slab = Pick<Page, 'slab' | 'offsets'>;
+
+function slabOf({ slab, ends }: ReplyBody): Slab {
+  const offsets = new Uint32Array(ends.length + 1);
+  offsets.set(ends, 1);
+  return { slab, offsets };
+}
+
+/** With the data in its place that was left in the text, because it has escapes for instance. */
+function mendedSlab({ slab, ends }: ReplyBody, encoded: readonly (string | null)[]): Slab {
+  let taken = 0;
+  const pieces = encoded.map((text) => {
+    if (text !== null) return decodeBase64(text);
+    taken += 1;
+    return slab.subarray(taken === 1 ? 0 : ends[taken - 2], ends[taken - 1]);
+  });
+  const offsets = new Uint32Array(pieces.length + 1);
+  pieces.forEach((piece, i) => {
+    offsets[i + 1] = offsets[i]! + piece.length;
+  });
+  const mended = new Uint8Array(offsets[pieces.length]!);
+  pieces.forEach((piece, i) => mended.set(piece, offsets[i]));
+  return { slab: mended, offsets };
+}
+
+function decodeBase64(text: string): Buffer {
+  const data = Buffer.from(text, 'base64');
+  // Node stops at, or skips, what is not base64: then there are fewer bytes than the length of the text says.
+  if (data.length !== decodedLength(text, 0, text.length)) throw malformed('Data is not base64');
+  return data;
+}
+
 type Json = Record<string, unknown>;
 
-function parse(body: Buffer): Json {
+function parse(body: Uint8Array): Json {
   let reply: unknown;
   try {
     // Nearly every body is ASCII but for a partition key now and then, and as Latin-1 it decodes three times as fast.
-    reply = JSON.parse(isAscii(body) ? body.toString('latin1') : utf8.decode(body));
+    reply = JSON.parse(isAscii(body) ? latin1(body) : utf8.decode(body));
   } catch (cause) {
     throw malformed('it is not JSON', cause);
   }
@@ -78,11 +101,8 @@ function arrivalTime(seconds: unknown): number {
   return typeof seconds === 'number' ? Math.round(seconds * MS_PER_SECOND) : Number.NaN;
 }
 
-function decodedLength(base64: string): number {
-  let length = base64.length;
-  if (length > 0 && base64.charCodeAt(length - 1) === BASE64_PADDING) length--;
-  if (length > 0 && base64.charCodeAt(length - 1) === BASE64_PADDING) length--;
-  return Math.floor((length * 3) / 4);
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
 }
 
 function nextIterator(value: unknown): string | null {

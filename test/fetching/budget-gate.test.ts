@@ -132,20 +132,53 @@ describe('budget gate', () => {
     expect(state.free).to.equal(1);
   });
 
-  it('without room for a whole page one read at a time goes on with 64 KiB: a hung handler stops nobody else', async () => {
+  it('who waited without room for a whole page goes on with a part of it, one read at a time: a hung handler stops nobody else', async () => {
     const { state, gate, served, reserve, time } = setUp();
+    const { signal } = new AbortController();
     state.free = 100;
-    const short = gate.tryReserve(page(10_240));
+    expect(gate.tryReserve(page(10_240))).to.equal(null);
+    const waiting = gate.reserve(page(10_240), signal);
+    gate.wake();
+    expect(state.free).to.equal(100);
+    await time.advance(100);
+    const short = await waiting;
     expect(short?.units).to.equal(64);
     void reserve('second', 10_240);
     state.free = 100;
     gate.wake();
     await time.advance(0);
     expect(served).to.deep.equal([]);
+    await time.advance(1_000);
+    expect(served).to.deep.equal([]);
     short?.done();
-    await time.advance(0);
+    await time.advance(100);
     expect(served).to.deep.equal(['second']);
     expect(state.free).to.equal(36);
+  });
+
+  it('four large reads of a thread go on at once, whatever room there is; small ones and those of idle shards beside them', async () => {
+    const { state, gate, served, reserve, time } = setUp();
+    const { signal } = new AbortController();
+    state.free = 1_000_000;
+    const large = await Promise.all([1, 2, 3, 4].map(() => gate.reserve(page(2_048), signal)));
+    expect(gate.tryReserve(page(2_048))).to.equal(null);
+    expect(gate.tryReserve(page(1_024))?.units).to.equal(1_024);
+    expect(gate.tryReserve(page(2_048, true))?.units).to.equal(2_048);
+    void reserve('fifth', 2_048);
+    await time.advance(1_000);
+    expect(served).to.deep.equal([]);
+    large[0]?.done();
+    await time.advance(0);
+    expect(served).to.deep.equal(['fifth']);
+    expect(gate.tryReserve(page(2_048))).to.equal(null);
+  });
+
+  it('a part of a page is a quarter of it, where there is room for that', async () => {
+    const { state, gate, time } = setUp();
+    state.free = 600;
+    const waiting = gate.reserve(page(2_048), new AbortController().signal);
+    await time.advance(100);
+    expect((await waiting)?.units).to.equal(512);
   });
 
   it('does not hold the ticket while it waits for its own short read: other threads go on', async () => {
@@ -156,7 +189,9 @@ describe('budget gate', () => {
     const held = budgetTaker(memory, 1);
     expect(held.tryReserve(100)).to.equal(true);
     const { signal } = new AbortController();
-    const short = await gate.reserve(page(200), signal);
+    const first = gate.reserve(page(200), signal);
+    await time.advance(100);
+    const short = await first;
     expect(short?.units).to.equal(64);
     const waiting = gate.reserve(page(200), signal);
     await time.advance(500);
@@ -177,8 +212,10 @@ describe('budget gate', () => {
     const first = gate.tryReserve({ units: 64, records: 900, isIdle: false })!;
     expect(freeRecords()).to.equal(100);
     // One read of a thread goes on all the same, and no other one.
-    const short = gate.tryReserve({ units: 64, records: 900, isIdle: false });
-    expect(short).not.to.equal(null);
+    const second = gate.reserve({ units: 64, records: 900, isIdle: false }, new AbortController().signal);
+    await time.advance(100);
+    const short = await second;
+    expect(short).to.include({ units: 64, records: 64 });
     let served = false;
     void gate
       .reserve({ units: 64, records: 900, isIdle: false }, new AbortController().signal)
@@ -194,9 +231,9 @@ describe('budget gate', () => {
     expect(freeRecords()).to.equal(1_000 - 50 - 900);
   });
 
-  it('a hundred shards of tiny records overdraw the record limit by a page for each thread at most', async function () {
-    const [limit, threads, shards] = [20_000, 2, 100];
-    const memory = createBudgetMemory(64 * 1024 * 1024, limit, threads, 1);
+  it('a hundred shards of tiny records overdraw the record limit by a short read for each thread at most', async function () {
+    const [most, threads, shards] = [20_000, 2, 100];
+    const memory = createBudgetMemory(64 * 1024 * 1024, most, threads, 1);
     const releaser = budgetReleaser(memory, 0);
     const time = createVirtualTime();
     const random = seededRandom(11);
@@ -207,19 +244,20 @@ describe('budget gate', () => {
     const over = new AbortController();
     setMaxListeners(0, over.signal);
     const reader = async (gate: BudgetGate, budget: BudgetTaker) => {
-      const estimate = pageEstimate(10_000);
+      const estimate = pageEstimate(10_000, budget.totalUnits);
       while (!over.signal.aborted) {
         const reservation = await gate.reserve(estimate.wanted(time.clock.monotonic()), over.signal);
         if (reservation === null) return;
         await delay(time.timers, integerFrom(random, 5, 50), over.signal);
-        const records = integerFrom(random, 5_000, 10_000);
+        const limit = estimate.limit(reservation);
+        const records = Math.min(limit, integerFrom(random, 5_000, 10_000));
         const units = Math.ceil((records * 92) / 1024);
         budget.settle(reservation.units, units, records);
         held.mostRecords = Math.max(held.mostRecords, (held.records += records));
         held.mostUnits = Math.max(held.mostUnits, (held.units += units));
         reservation.done();
         estimate.page(
-          { bytes: records * 10, records, units, userRecords: records },
+          { limit, bytes: records * 10, records, largest: 10, units, userRecords: records },
           1_000,
           time.clock.monotonic(),
         );
@@ -250,8 +288,8 @@ describe('budget gate', () => {
     await time.advance(100);
     await Promise.all(running.flat());
     this.test!.title +=
-      ` (${read} pages, ${held.mostRecords} records of ${limit} at most, ${held.mostUnits} KiB of ${64 * 1024})`;
+      ` (${read} pages, ${held.mostRecords} records of ${most} at most, ${held.mostUnits} KiB of ${64 * 1024})`;
     expect(read).to.be.above(100);
-    expect(held.mostRecords).to.be.at.most(limit + threads * 10_000);
+    expect(held.mostRecords).to.be.at.most(most + threads * 64);
   });
 });

@@ -45,6 +45,8 @@ export class ReaderHarness {
   readonly retries: { error: KinesisError; attempt: number; delayMs: number }[] = [];
   readonly failures: unknown[] = [];
   readonly ends: (readonly ChildShard[])[] = [];
+  /** How many records each call of GetRecords asked for. */
+  readonly limits: number[] = [];
   /** `number` or `number.sub` of every user record that was passed on. */
   readonly records: string[] = [];
   /** What `onWork` was told, `record` with the number of user records that were passed on before. */
@@ -104,7 +106,13 @@ export class ReaderHarness {
       shardId: 's',
       from,
       recordLimit: 100,
-      api: this.api,
+      api: {
+        getShardIterator: this.api.getShardIterator,
+        getRecords: (iterator, limit, options) => {
+          this.limits.push(limit);
+          return this.api.getRecords(iterator, limit, options);
+        },
+      },
       presence: this.presence,
       processor: { split },
       sink,

@@ -55,4 +55,19 @@ describe('shard reader, a page larger than its reservation', () => {
     expect(harness.failures).to.deep.equal([]);
     expect(harness.isBudgetWhole).to.equal(true);
   });
+
+  it('asks for as many records as there is room for', async () => {
+    for (const [budgetBytes, limit] of [
+      [MIB, 100],
+      [32 * 1_024, 1],
+    ] as const) {
+      const harness = new ReaderHarness({ budgetBytes });
+      harness.api.pages({ records: [1], lagMs: 1_000 });
+      const ended = harness.reader.run();
+      await harness.time.advance(0);
+      expect(harness.limits).to.deep.equal([limit]);
+      harness.reader.stop('requested');
+      await harness.time.settled(ended);
+    }
+  });
 });

@@ -3,12 +3,20 @@ import { GetRecordsCommand, type GetRecordsCommandOutput, KinesisClient } from '
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { expect } from 'chai';
 import type { Page } from '../../src/kinesis/api.ts';
+import { DataTaker } from '../../src/kinesis/data-taker.ts';
 import { KinesisError } from '../../src/kinesis/errors.ts';
 import { decodeGetRecords } from '../../src/kinesis/get-records-decoder.ts';
 import { startEndpoint } from './endpoint.ts';
 
-const decode = (body: unknown) =>
-  decodeGetRecords(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
+/** In chunks of at most so many bytes. */
+function decodeBytes(body: Buffer, chunkBytes = Infinity): Page {
+  const taker = new DataTaker(body.length);
+  for (let at = 0; at < body.length; at += chunkBytes) taker.push(body.subarray(at, at + chunkBytes));
+  return decodeGetRecords(taker.end());
+}
+
+const decode = (body: unknown, chunkBytes = Infinity) =>
+  decodeBytes(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), chunkBytes);
 
 function dataOf(page: Page, index: number): Buffer {
   return Buffer.from(page.slab.subarray(page.offsets[index], page.offsets[index + 1]));
@@ -72,7 +80,10 @@ describe('kinesis/get-records-decoder', () => {
     try {
       for (let i = 0; i < 200; i++) {
         body = JSON.stringify(randomReply());
-        expectSame(decode(body), await client.send(new GetRecordsCommand({ ShardIterator: 'x' })));
+        expectSame(
+          decode(body, randomInt(1, 5_000)),
+          await client.send(new GetRecordsCommand({ ShardIterator: 'x' })),
+        );
       }
     } finally {
       client.destroy();
@@ -112,7 +123,7 @@ describe('kinesis/get-records-decoder', () => {
   it('refuses a reply cut anywhere, and never takes it for an empty page or an end', () => {
     const whole = Buffer.from(JSON.stringify({ ...randomReply(), NextShardIterator: 'n' }));
     for (let length = 0; length < whole.length; length += length < 200 ? 1 : 13) {
-      expect(() => decodeGetRecords(whole.subarray(0, length))).to.throw(KinesisError);
+      expect(() => decodeBytes(whole.subarray(0, length))).to.throw(KinesisError);
     }
   });
 
@@ -142,9 +153,142 @@ describe('kinesis/get-records-decoder', () => {
     });
   }
 
+  describe('data is taken out while the body arrives', () => {
+    const DATA = ['', 'a', 'ab', 'abc', 'abcd', '>>>???', 'x'.repeat(100)];
+    const replyWith = (keys: readonly string[]) => ({
+      Records: keys.map((PartitionKey, i) => ({
+        ...(i % 2 === 0 ? { Data: Buffer.from(DATA[i % DATA.length]!).toString('base64') } : {}),
+        PartitionKey,
+        SequenceNumber: String(i),
+        ...(i % 2 === 1 ? { Data: Buffer.from(DATA[i % DATA.length]!).toString('base64') } : {}),
+      })),
+      NextShardIterator: 'n',
+    });
+    const KEYS = ['Data', '"Data"', '"Data":"YQ=="', '\\', '\\"Data":', 'é"Data": "', 'Data":', '0'];
+    const expectRead = (page: Page, count: number, title: string) => {
+      expect(page.count, title).to.equal(count);
+      for (let i = 0; i < count; i++) {
+        expect(page.partitionKeys[i], title).to.equal(KEYS[i % KEYS.length]);
+        expect(dataOf(page, i).toString(), title).to.equal(DATA[i % DATA.length]);
+      }
+    };
+    const keys = Array.from({ length: 24 }, (_, i) => KEYS[i % KEYS.length]!);
+
+    for (const [title, text] of [
+      ['as AWS writes it', JSON.stringify(replyWith(keys))],
+      ['with white space', JSON.stringify(replyWith(keys), null, 3)],
+      ['with a space after each colon', JSON.stringify(replyWith(keys)).replaceAll('"Data":"', '"Data": "')],
+      [
+        'with more white space than is looked at',
+        JSON.stringify(replyWith(keys)).replaceAll('"Data":"', `"Data"${' '.repeat(40)}:\n"`),
+      ],
+      [
+        'with escapes in base64',
+        JSON.stringify(replyWith(keys)).replaceAll('Pj4+', 'Pj4\\u002b').replaceAll('/', '\\/'),
+      ],
+      [
+        'with an escape in the name',
+        JSON.stringify(replyWith(keys)).replaceAll('"Data":"', '"\\u0044ata":"'),
+      ],
+    ] as const) {
+      it(`${title}, cut into chunks of any size`, () => {
+        const body = Buffer.from(text);
+        for (let chunkBytes = 1; chunkBytes < 200; chunkBytes++) {
+          expectRead(decodeBytes(body, chunkBytes), keys.length, `chunks of ${chunkBytes}`);
+        }
+        expectRead(decodeBytes(body), keys.length, 'in one piece');
+      });
+    }
+
+    it('a name that only ends like that of data is left alone, and one that is cut is not', () => {
+      const named = { 'a"Data': 'YQ==', '\\"Data': 'YQ==', ...record };
+      const body = Buffer.from(JSON.stringify({ 'x"Data': 'YQ==', Records: [named, record, named] }));
+      for (let chunkBytes = 1; chunkBytes <= body.length; chunkBytes++) {
+        const taker = new DataTaker(0);
+        for (let at = 0; at < body.length; at += chunkBytes) taker.push(body.subarray(at, at + chunkBytes));
+        const taken = taker.end();
+        expect(taken.ends, `chunks of ${chunkBytes}`).to.deep.equal([1, 2, 3]);
+        expect(decodeGetRecords(taken).count).to.equal(3);
+      }
+    });
+
+    it('nothing but the rest is kept as text, and the slab grows to its size', () => {
+      const Data = randomBytes(3_000_000);
+      const body = Buffer.from(JSON.stringify({ Records: [{ ...record, Data: Data.toString('base64') }] }));
+      const taker = new DataTaker(body.length);
+      for (let at = 0; at < body.length; at += 65_536) taker.push(body.subarray(at, at + 65_536));
+      const taken = taker.end();
+      expect(taken.rest.buffer.byteLength).to.be.at.most(1_024);
+      expect(taken.slab.buffer.byteLength).to.be.at.most(Data.length * 1.25);
+      expect(dataOf(decodeGetRecords(taken), 0).equals(Data)).to.equal(true);
+    });
+
+    /** The obvious way: everything at once. Null: refused. */
+    const byTheBook = (body: Buffer): { keys: string[]; data: string[]; iterator: unknown } | null => {
+      try {
+        const reply = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as Record<
+          string,
+          unknown
+        >;
+        const records = reply['Records'] as Record<string, unknown>[];
+        const iterator = reply['NextShardIterator'] ?? null;
+        if (iterator === '' || (iterator !== null && typeof iterator !== 'string')) return null;
+        const data = records.map(({ Data, PartitionKey, SequenceNumber }) => {
+          if (typeof Data !== 'string' || typeof PartitionKey !== 'string') throw new TypeError();
+          if (typeof SequenceNumber !== 'string') throw new TypeError();
+          const bare = Data.replace(/={0,2}$/, '');
+          if (!/^[A-Za-z0-9+/_-]*$/.test(bare) || bare.length % 4 === 1) throw new TypeError();
+          return Buffer.from(Data, 'base64').toString('hex');
+        });
+        return { keys: records.map((each) => each['PartitionKey'] as string), data, iterator };
+      } catch {
+        return null;
+      }
+    };
+
+    it('5 000 bodies with random bytes changed, left out or doubled: the same as all at once, or refused', () => {
+      const body = Buffer.from(JSON.stringify(replyWith(keys)));
+      let refused = 0;
+      for (let i = 0; i < 5_000; i++) {
+        const at = randomInt(body.length);
+        const changed = Buffer.from(body);
+        changed[at] = randomInt(2) === 0 ? '"\\:,{}[]=0Da /'.charCodeAt(randomInt(15)) : randomInt(256);
+        const piece = [
+          changed,
+          Buffer.concat([body.subarray(0, at), body.subarray(at + randomInt(1, 40))]),
+          Buffer.concat([body.subarray(0, at + 20), body.subarray(at)]),
+        ][randomInt(3)]!;
+        const expected = byTheBook(piece);
+        let page: Page | null = null;
+        try {
+          page = decodeBytes(piece, randomInt(1, 300));
+        } catch (error) {
+          expect(error).to.be.instanceOf(KinesisError);
+          refused += 1;
+          if (expected !== null)
+            expect((error as Error).message, piece.toString()).to.include('where it belongs');
+          continue;
+        }
+        expect(expected, piece.toString()).not.to.equal(null);
+        expect(page.partitionKeys).to.deep.equal(expected!.keys);
+        expect(expected!.data.map((_, k) => dataOf(page, k).toString('hex'))).to.deep.equal(expected!.data);
+        expect(page.nextIterator).to.equal(expected!.iterator);
+      }
+      expect(refused).to.be.above(500);
+    });
+
+    it('a number where data belongs is refused, also the one that stands for data here', () => {
+      for (const Data of [0, 1]) {
+        for (const others of [[], [record]]) {
+          expect(() => decode({ Records: [{ ...record, Data }, ...others] })).to.throw(KinesisError);
+        }
+      }
+    });
+  });
+
   it('refuses bytes that are not UTF-8', () => {
     const body = Buffer.from(JSON.stringify({ Records: [record] }));
     body[body.indexOf('"p"') + 1] = 0xff;
-    expect(() => decodeGetRecords(body)).to.throw(KinesisError);
+    expect(() => decodeBytes(body)).to.throw(KinesisError);
   });
 });

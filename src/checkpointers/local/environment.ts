@@ -10,7 +10,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { delay, type Timers } from '../../platform/timers.ts';
 import { faultOfDataFile } from './data-file.ts';
 import { FORMAT_KEY } from './local-keys.ts';
-import { networkFileSystemOf } from './network-file-systems.ts';
+import { networkFileSystemOf } from './file-system.ts';
 import { describeHolder, type WriterLock, writerLock } from './writer-lock.ts';
 
 /** The number grows when rows or keys change in a way that older code cannot read. */
@@ -43,6 +43,8 @@ const OPTIONS = {
   encoding: 'string',
   keyEncoding: 'binary',
   useVersions: true,
+  // The write queue collects. What lmdb-js would begin of its own accord rejects a promise that nobody has.
+  eventTurnBatching: false,
   // Addresses, not bytes: the file has the size of its rows. Larger than any table of leases, so that it need not grow at work.
   mapSize: 2 ** 28,
   // One for each thread that reads; decided by whoever makes the file.
@@ -143,7 +145,8 @@ async function untilWritable(file: string, lock: WriterLock, parts: EnvironmentP
 async function prepare(file: string, rows: Rows): Promise<void> {
   if (rows.get(FORMAT_KEY) === undefined) {
     const [key] = [...rows.getKeys({ limit: 1 })];
-    if (key !== undefined) throw unusable(file, `it holds data of something else, such as ${show(key.toString())}`);
+    if (key !== undefined)
+      throw unusable(file, `it holds data of something else, such as ${show(key.toString())}`);
     await rows.ifNoExists(FORMAT_KEY, () => void rows.put(FORMAT_KEY, FORMAT_TEXT, 0));
   }
   rows.resetReadTxn();

@@ -27,10 +27,14 @@ export function writeError(file: string, cause: unknown): LeaseStoreError {
   if (cause instanceof LeaseStoreError) return cause;
   const message = messageOf(cause);
   const isCertain = CERTAINLY_NOT_APPLIED.some((pattern) => pattern.test(message));
-  return new LeaseStoreError(isCertain ? 'not-applied' : 'unknown', `${file} could not be written: ${message}`, {
-    cause,
-    retryable: true,
-  });
+  return new LeaseStoreError(
+    isCertain ? 'not-applied' : 'unknown',
+    `${file} could not be written: ${message}`,
+    {
+      cause,
+      retryable: true,
+    },
+  );
 }
 
 /** lmdb-js rejects with an error that names none, and says the reason by another promise. */

@@ -10,10 +10,11 @@ import {
   type WriteResult,
 } from '../../model/lease-store.ts';
 import { type Clock, systemClock } from '../../platform/clock.ts';
-import { systemTimers, type Timers, unrefTimers } from '../../platform/timers.ts';
+import { settledWithin, systemTimers, type Timers, unrefTimers } from '../../platform/timers.ts';
 import { type ChangeWatch, watchChanges } from './change-watch.ts';
 import { commitDraft, type Draft, drawDraft, type DrawnDraft, ensureHead, type RowView } from './draft.ts';
 import { type Environment, openEnvironment, type Rows } from './environment.ts';
+import { freeBytesOf } from './file-system.ts';
 import { localKeys, type RowKind } from './local-keys.ts';
 import { readError, reasonOf, writeError } from './local-errors.ts';
 import type { LocalOptions } from './local-options.ts';
@@ -38,12 +39,33 @@ const BEAT_LIMIT_MS = 2_000;
 const WRITE_LIMIT_MS = 4_000;
 const FORGETS_NOTHING = { quiet: false, tokenFloor: 0 };
 
-/** Every write is one transaction of lmdb, whose lock all processes share; what it answers was read in it. */
+/** What belongs to the host and the process. */
+export interface LocalSurroundings {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: () => number;
+  /** Of the file system of that directory; null where that is not known. */
+  readonly freeBytes: (directory: string) => number | null;
+}
+
+const SYSTEM: LocalSurroundings = {
+  clock: systemClock,
+  timers: systemTimers,
+  random: Math.random,
+  freeBytes: freeBytesOf,
+};
+
+/**
+ * More than one transaction takes. lmdb is not asked to write where there is no room: after a write that failed it has damaged the
+ * memory of its process.
+ */
+const ROOM_BYTES = 4 * 2 ** 20;
+
+/** Every write is one transaction of lmdb, on the condition that nobody wrote to the scope since what it answers was read. */
 export function createLocalLeaseStore(
   options: LocalOptions,
   scope: LeaseStoreScope,
-  clock: Clock = systemClock,
-  timers: Timers = systemTimers,
+  { clock, timers, random, freeBytes }: LocalSurroundings = SYSTEM,
 ): LeaseStore {
   const keys = localKeys(scope);
   let state: 'new' | 'open' | 'closed' = 'new';
@@ -117,6 +139,14 @@ export function createLocalLeaseStore(
       return { applied: true, row: null };
     });
 
+  const refuseUnsafe = ({ file, isInPlace }: Environment): void => {
+    if (!isInPlace()) throw new LeaseStoreError('not-applied', `${file} was removed or replaced`);
+    const free = freeBytes(options.path);
+    if (free === null || free >= ROOM_BYTES) return;
+    const message = `No room for ${file}: the file system has ${free} bytes left, and ${ROOM_BYTES} are kept free`;
+    throw new LeaseStoreError('not-applied', message, { retryable: true });
+  };
+
   const changeShard = (shardId: string, decide: (row: ShardRow | null) => ShardRow | null, movesRev = true) =>
     change('shard', shardId, decide, { movesRev });
 
@@ -125,20 +155,19 @@ export function createLocalLeaseStore(
 
     async open() {
       if (state === 'closed') opened();
+      const head = keys.of('head');
       const found = await openEnvironment(options.path, { clock, timers, patienceMs: WRITE_LIMIT_MS });
       const { file, rows, lock } = found;
-      const head = keys.of('head');
       await ensureHead(rows, head);
-      environment = found;
       queue = createWriteQueue({
         clock,
         timers,
-        random: Math.random,
+        random,
         soon: () => new Promise((resolve) => setImmediate(resolve)),
         lock,
         draw: () => drawDraft(rows, head),
         async commit(draft) {
-          if (!found.isInPlace()) throw new LeaseStoreError('not-applied', `${file} was removed or replaced`);
+          refuseUnsafe(found);
           try {
             return await commitDraft(rows, head, draft);
           } catch (error) {
@@ -147,13 +176,15 @@ export function createLocalLeaseStore(
         },
         toError: (cause) => writeError(file, cause),
       });
+      environment = found;
       state = 'open';
     },
     async close() {
       if (state === 'closed') return;
       state = 'closed';
       watching?.close();
-      await queue?.idle();
+      // Where the disk or another process stands still, lmdb is left as it is.
+      if (queue !== null && !(await settledWithin(timers, queue.idle(), WRITE_LIMIT_MS))) return;
       await environment?.release();
     },
     watch(onChange) {

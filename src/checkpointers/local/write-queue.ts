@@ -58,13 +58,17 @@ export function createWriteQueue<Draft>(parts: WriteQueueParts<Draft>): WriteQue
   /** A writer that goes on is done in a moment, and lmdb's own lock is fair; one that does not is not waited for. */
   const untilLockMoves = async (): Promise<void> => {
     const first = lock.holder();
-    let pauseMs = 1;
-    let seen = first;
-    while (seen !== null && first !== null && isSame(seen, first) && waiting.length > 0) {
+    const standsStill = (): boolean => {
+      const now = lock.holder();
+      return first !== null && now !== null && isSame(now, first);
+    };
+    for (
+      let pauseMs = 1;
+      waiting.length > 0 && standsStill();
+      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)
+    ) {
       await delay(timers, pauseMs);
-      giveUpLate(`${describeHolder(seen)} holds its lock`);
-      pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS);
-      seen = lock.holder();
+      if (standsStill()) giveUpLate(`${describeHolder(first!)} holds its lock`);
     }
   };
 
@@ -110,7 +114,7 @@ export function createWriteQueue<Draft>(parts: WriteQueueParts<Draft>): WriteQue
     while (waiting.length > 0) {
       await untilLockMoves();
       const batch = waiting.splice(0, MAX_BATCH);
-      if (await apply(batch)) {
+      if (batch.length === 0 || (await apply(batch))) {
         conflicts = 0;
         continue;
       }

@@ -5,6 +5,7 @@
 
 import { Cluster, Redis, type RedisOptions as AnyClientOptions } from 'ioredis';
 import type { RedisAddress, RedisOptions } from './redis-options.ts';
+import { directConnector, sentinelConnector } from './redis-connector.ts';
 import { isReadOnly } from './redis-errors.ts';
 
 export type RedisClient = Redis | Cluster;
@@ -14,7 +15,7 @@ export interface RedisClients {
   /** In words, for messages. */
   readonly where: string;
   /** Not connected yet. A connection that owes an answer and is silent for `stallMs` is closed. */
-  calls(stallMs: number): RedisClient;
+  calls(stallMs: number, onError: (error: Error) => void): RedisClient;
   /** One that ends with its connection; null where no server is known at the moment. */
   subscriber(of: RedisClient, stallMs: number): Redis | null;
 }
@@ -69,6 +70,9 @@ export function redisClients(options: RedisOptions): RedisClients {
         : { enableTLSForSentinelMode: true, sentinelTLS: { ...options.tls } as ClientOptions['tls'] }),
     };
   };
+  const direct = (onError: (error: Error) => void) => ({ Connector: directConnector(onError) });
+  const viaSentinel = (onError: (error: Error) => void) => ({ Connector: sentinelConnector(onError) });
+  const ignored = () => undefined;
   const once: ClientOptions = { retryStrategy: null };
   const again: ClientOptions = {
     retryStrategy: backOff,
@@ -78,18 +82,18 @@ export function redisClients(options: RedisOptions): RedisClients {
 
   return {
     where: inWords(options),
-    calls(stallMs) {
+    calls(stallMs, onError) {
       switch (servers.kind) {
         case 'single':
-          return new Redis({ ...toOne(servers.address, stallMs), ...again });
+          return new Redis({ ...toOne(servers.address, stallMs), ...again, ...direct(onError) });
         case 'sentinel':
-          return new Redis({ ...toMaster(stallMs), ...again });
+          return new Redis({ ...toMaster(stallMs), ...again, ...viaSentinel(onError) });
         case 'cluster':
           return new Cluster(
             servers.nodes.map((each) => ({ ...each })),
             {
               lazyConnect: true,
-              redisOptions: { ...shared(stallMs), commandTimeout: stallMs },
+              redisOptions: { ...shared(stallMs), commandTimeout: stallMs, ...direct(onError) },
               clusterRetryStrategy: backOff,
               // Said by the answer of a call.
               enableReadyCheck: false,
@@ -108,16 +112,16 @@ export function redisClients(options: RedisOptions): RedisClients {
     subscriber(of, stallMs) {
       switch (servers.kind) {
         case 'single':
-          return new Redis({ ...toOne(servers.address, stallMs), ...once });
+          return new Redis({ ...toOne(servers.address, stallMs), ...once, ...direct(ignored) });
         case 'sentinel':
-          return new Redis({ ...toMaster(stallMs), ...once });
+          return new Redis({ ...toMaster(stallMs), ...once, ...viaSentinel(ignored) });
         case 'cluster': {
           // What is published at one node of a cluster is heard at all.
           const nodes = of instanceof Cluster ? of.nodes('all') : [];
           const node = nodes[Math.floor(Math.random() * nodes.length)];
           if (node === undefined) return null;
           const { host = '', port = 0 } = node.options;
-          return new Redis({ ...shared(stallMs), host, port, ...once });
+          return new Redis({ ...shared(stallMs), host, port, ...once, ...direct(ignored) });
         }
         default:
           return servers satisfies never;

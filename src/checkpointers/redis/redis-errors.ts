@@ -56,6 +56,12 @@ export function isReadOnly(error: Error): boolean {
   return /\bREADONLY\b/.test(error.message);
 }
 
+/** Says that there is no connection, and not why. */
+export function isVague(error: unknown): boolean {
+  const vague = /Connection is closed\.$|^Failed to refresh slots cache\.$|^All sentinels are unreachable/;
+  return vague.test(messageOf(error));
+}
+
 /** One sentence. Errors of several addresses of one host have no message of their own. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {

@@ -49,7 +49,12 @@ export function createRedisLeaseStore(
   const keys = redisKeys(options.keyPrefix, scope);
   const clients = redisClients(options);
   const link = (stallMs: number) =>
-    createRedisLink({ where: clients.where, makeClient: () => clients.calls(stallMs), clock, timers });
+    createRedisLink({
+      where: clients.where,
+      makeClient: (onError) => clients.calls(stallMs, onError),
+      clock,
+      timers,
+    });
   const calls = link(CALL_MS);
   const beats = link(BEAT_MS);
   let subscription: RedisSubscription | null = null;

@@ -6,13 +6,13 @@ import { LeaseStoreError } from '../../model/lease-store.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { settledWithin, type Timer, type Timers } from '../../platform/timers.ts';
 import { backOff, type RedisClient } from './redis-clients.ts';
-import { callError, isNoScript, messageOf, withoutArguments } from './redis-errors.ts';
+import { callError, isNoScript, isVague, messageOf, withoutArguments } from './redis-errors.ts';
 import type { Script } from './redis-scripts.ts';
 
 export interface RedisLinkParts {
   readonly where: string;
   /** A new one that is not connected yet. */
-  readonly makeClient: () => RedisClient;
+  readonly makeClient: (onError: (error: Error) => void) => RedisClient;
   readonly clock: Clock;
   readonly timers: Timers;
 }
@@ -42,17 +42,17 @@ const CLOSE_WITHIN_MS = 500;
 
 export function createRedisLink({ where, makeClient, clock, timers }: RedisLinkParts): RedisLink {
   let state: 'new' | 'opening' | 'open' | 'closed' = 'new';
-  let client = makeClient();
   let lastError: unknown = null;
+  const note = (error: unknown) => {
+    if (lastError === null || !isVague(error)) lastError = withoutArguments(error);
+  };
+  let client = makeClient(note);
   let restart: Timer | null = null;
   let restarts = 0;
   const waiting = new Set<() => void>();
 
   const wake = () => {
     for (const each of waiting) each();
-  };
-  const note = (error: unknown) => {
-    lastError = withoutArguments(error);
   };
 
   const attach = () => {
@@ -62,6 +62,7 @@ export function createRedisLink({ where, makeClient, clock, timers }: RedisLinkP
     mine.on('sentinelError', note);
     mine.on('ready', () => {
       restarts = 0;
+      lastError = null;
       wake();
     });
     mine.on('end', () => {
@@ -69,7 +70,7 @@ export function createRedisLink({ where, makeClient, clock, timers }: RedisLinkP
       // It gave up, as it does when no Sentinel answers; the next one tries again.
       restarts += 1;
       restart = timers.setTimeout(() => {
-        client = makeClient();
+        client = makeClient(note);
         attach();
         client.connect().catch(note);
       }, backOff(restarts));

@@ -286,10 +286,18 @@ for _, key in ipairs({SESSIONS, SHARDS}) do
   local _, failure = read(key, 'HLEN')
   if failure then return failure end
 end
-serverInfo()
-now()
-redis.call('PUBLISH', ARGV[2], '')
-redis.call('HDEL', SHARDS, '')
+-- An error of Redis does not say which command it is about.
+local needed = {
+  {'HGET', SHARDS, ''}, {'HDEL', SHARDS, ''}, {'HGETALL', APP}, {'TIME'}, {'INFO', 'server'}, {'PUBLISH', ARGV[2], ''},
+}
+for _, command in ipairs(needed) do
+  local reply = redis.pcall(unpack(command))
+  if type(reply) == 'table' and reply.err then return redis.error_reply(reply.err .. ' (' .. command[1] .. ')') end
+end
+-- Since Redis 7 one can ask without writing.
+if redis.acl_check_cmd and not redis.acl_check_cmd('HSET', SHARDS, '', '') then
+  return redis.error_reply("NOPERM this user can't run HSET on " .. SHARDS)
+end
 return 1`,
 } as const;
 

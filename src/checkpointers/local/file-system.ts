@@ -1,4 +1,4 @@
-// File systems on which neither shared memory nor locks are common to all who use a file.
+// What the file system of the store is: whether memory and locks are common to all who use a file of it, and what room it has.
 
 import { statfsSync } from 'node:fs';
 
@@ -23,6 +23,16 @@ export function networkFileSystemOf(directory: string): string | null {
   if (process.platform !== 'linux') return null;
   try {
     return NETWORK_FILE_SYSTEMS.get(statfsSync(directory).type) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** For whoever is not root; null where the system does not tell. */
+export function freeBytesOf(directory: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
   } catch {
     return null;
   }
