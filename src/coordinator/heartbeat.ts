@@ -172,14 +172,25 @@ export function createHeartbeat(parts: HeartbeatParts): Heartbeat {
     armDeadline();
   };
 
+  /** Until it is answered, however long the store is away: else nobody may take its shards before another lease has passed. */
+  const endOld = async (old: SessionId): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      try {
+        await store.end(old);
+        return;
+      } catch (error) {
+        parts.onError(error);
+        await delay(timers, RETRY_MS, stopping.signal);
+      }
+    }
+  };
+
   const run = async () => {
     while (!stopping.signal.aborted) {
       const startedAt = clock.monotonic();
       try {
         if (lost) {
-          const old = session;
-          // Best effort: others then need not wait for the lease to run out.
-          await store.end(old).catch(parts.onError);
+          void endOld(session);
           await createSession();
           parts.onRenewed(session);
         } else {

@@ -320,6 +320,8 @@ export function createLeaseTable(parts: LeaseTableParts): LeaseTable {
       const isRead = lease.state === 'running' || lease.state === 'draining';
       if (held.get(shardId) !== lease || !isRead) return;
       if (row?.owner !== lease.session || row.token !== lease.token) refused(lease, row, 'Reading the row');
+      // The store forgot a checkpoint: it is written again.
+      else if (isBefore(row.position, lease.stored)) lease.stored = row.position;
     },
     acked(shardId, token, upTo) {
       const lease = held.get(shardId);

@@ -3,7 +3,7 @@
 
 import type { KinesisApi, ShardListing } from '../kinesis/api.ts';
 import type { FullRead, LeaseStore, SessionId, SessionRow, ShardRow } from '../model/lease-store.ts';
-import type { Position } from '../model/position.ts';
+import { isBefore, type Position } from '../model/position.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { CoordinatorConfig, ThreadEvent } from '../protocol.ts';
 import type { Evictions } from './evictions.ts';
@@ -20,7 +20,10 @@ export interface SurveyParts {
   readonly clock: Clock;
   /** Aborted when a stop begins: nothing is taken any more. */
   readonly stopping: AbortSignal;
-  readonly store: Pick<LeaseStore, 'readTick' | 'readAll' | 'createShard' | 'replaceShard' | 'mark'>;
+  readonly store: Pick<
+    LeaseStore,
+    'readTick' | 'readAll' | 'createShard' | 'replaceShard' | 'mark' | 'release'
+  >;
   readonly api: Pick<KinesisApi, 'listShards'>;
   readonly heartbeat: () => Pick<Heartbeat, 'isValid' | 'session'>;
   readonly leases: () => Pick<LeaseTable, 'held' | 'take' | 'verify'>;
@@ -112,14 +115,20 @@ export function createSurvey(parts: SurveyParts): Survey {
     repliedAt = clock.monotonic();
     lastReadAt = startedAt;
     const interval = FULL_READ_INTERVAL_MS * Math.max(1, read.shards.length / ROWS_PER_INTERVAL);
-    if (light.app?.rev === read.app?.rev && startedAt - fullReadAt < interval) {
+    // While the store is quiet, whoever holds leases has to find out which: `rev` may look unchanged although writes were forgotten.
+    if (!light.quiet && light.app?.rev === read.app?.rev && startedAt - fullReadAt < interval) {
       read = { ...light, shards: read.shards };
       return;
     }
     const held = [...parts.leases().held.values()].filter(isRead);
     read = await readAll();
     fullReadAt = startedAt;
-    await Promise.all(disagreeing(held, read.shards).map(({ shardId }) => parts.leases().verify(shardId)));
+    try {
+      await Promise.all(disagreeing(held, read.shards).map(({ shardId }) => parts.leases().verify(shardId)));
+    } catch (error) {
+      fullReadAt = -Infinity;
+      throw error;
+    }
   };
 
   /** The rows of shards that may be read now. Most looks see the same rows again. */
@@ -148,6 +157,17 @@ export function createSurvey(parts: SurveyParts): Survey {
     const seen = { shardId, seenOwner: owner, seenToken: token, seenHandOffTo: handOffTo };
     // Whatever became of it, the next read tells.
     await store.mark({ ...seen, handOffTo: to }).catch(parts.onError);
+  };
+
+  /** In the name of this session, not held, and no room for them: a take that was thought to be lost. */
+  const giveUp = async (rows: readonly ShardRow[], me: SessionId) => {
+    const { held } = parts.leases();
+    const stray = rows.filter(({ shardId, owner }) => owner === me && !held.has(shardId));
+    await Promise.all(
+      stray.map(({ shardId, token, position }) =>
+        store.release({ shardId, me, token, position }).catch(parts.onError),
+      ),
+    );
   };
 
   const tellUnassigned = (now: readonly string[]) => {
@@ -209,6 +229,7 @@ export function createSurvey(parts: SurveyParts): Survey {
         now: repliedAt,
       });
       await take(takes);
+      if (room <= 0) await giveUp(rows, me);
       await Promise.all([
         ...marks.map(({ row, handOffTo }) => mark(row, handOffTo)),
         ...cancels.map(({ row }) => mark(row, null)),
@@ -228,6 +249,8 @@ function disagreeing(held: readonly Lease[], rows: readonly ShardRow[]): Lease[]
   const byId = new Map(rows.map((row) => [row.shardId, row]));
   return held.filter((lease) => {
     const row = byId.get(lease.shardId);
-    return isRead(lease) && (row?.owner !== lease.session || row.token !== lease.token);
+    if (!isRead(lease)) return false;
+    if (row?.owner !== lease.session || row.token !== lease.token) return true;
+    return isBefore(row.position, lease.stored);
   });
 }

@@ -69,7 +69,11 @@ const ROWS: readonly Row[] = [
     says: 'There is no processor module FOLDER/gone.mjs',
   },
   { args: run('--checkpointer', 'FOLDER/gone.mjs'), says: 'There is no checkpointer module FOLDER/gone.mjs' },
-  number('--checkpointer', "one of 'memory', 'local', 'redis', 'dynamodb', { name, ... } or { module, options }", "'paper'"),
+  number(
+    '--checkpointer',
+    "one of 'memory', 'local', 'redis', 'dynamodb', { name, ... } or { module, options }",
+    "'paper'",
+  ),
   {
     args: run('--log-level', 'loud'),
     says: "option '--log-level <level>' argument 'loud' is invalid. Allowed choices are debug, info, warn, error.",

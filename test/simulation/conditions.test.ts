@@ -76,7 +76,7 @@ describe('simulated store', () => {
       const memory = createMemoryLeaseStore();
       const rows = createRows(
         () => 0,
-        { onShard: () => undefined, onRev: () => rows.bumpRev(), isQuiet: () => false },
+        { onShard: () => undefined, onRev: () => rows.bumpRev(), isQuiet: () => false, lowestToken: () => 0 },
         new Set(),
       );
       const app: Write = {
@@ -110,7 +110,7 @@ describe('simulated store', () => {
       onShard: () => undefined,
       onRev: () => undefined,
     });
-    const take: Write = {
+    const take: Extract<Write, { name: 'take' }> = {
       name: 'take',
       write: { shardId: 's-0', seenOwner: null, seenToken: 0, me: 'a#1', token: 9, salvage: null },
     };
@@ -128,16 +128,19 @@ describe('simulated store', () => {
     const beat: Write = { name: 'beat', write: { session: 'b#1', beat: 1, state: 'live', maxShards: null } };
     expect(server.write(beat).applied).to.equal(true);
     expect(server.readTick(Infinity).quiet).to.equal(true);
-    await time.run(30_001);
-    expect(server.readTick(Infinity).quiet).to.equal(false);
-    expect(server.write(take).applied).to.equal(true);
+    await time.run(35_001);
+    const { quiet, tokenFloor } = server.readTick(Infinity);
+    expect(quiet).to.equal(false);
+    expect(server.write(take).applied, 'planned before').to.equal(false);
+    const planned: Write = { name: 'take', write: { ...take.write, token: tokenFloor + 1 } };
+    expect(server.write(planned).applied).to.equal(true);
   });
 
   it('forgets what came after a moment, and shows reads of the past', async () => {
     const time = createTrueTime();
     const rows = createRows(
       () => time.now,
-      { onShard: () => undefined, onRev: () => undefined, isQuiet: () => false },
+      { onShard: () => undefined, onRev: () => undefined, isQuiet: () => false, lowestToken: () => 0 },
       new Set(),
     );
     rows.write({ name: 'createSession', write: sessionRow('a#1') });

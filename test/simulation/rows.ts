@@ -52,6 +52,8 @@ export interface RowsHooks {
   readonly onRev: () => void;
   /** Takes and evictions are refused. */
   readonly isQuiet: () => boolean;
+  /** Takes with this token or a lower one are refused. */
+  readonly lowestToken: () => number;
 }
 
 interface Change {
@@ -187,6 +189,7 @@ export function createRows(now: () => number, hooks: RowsHooks, mutations: Reado
       case 'take': {
         const { seenOwner, seenToken, me, salvage } = by.write;
         if (hooks.isQuiet() && !without('take-in-quiet')) return refused<Row>(row);
+        if (by.write.token <= hooks.lowestToken() && !without('take-in-quiet')) return refused<Row>(row);
         if (row.owner !== seenOwner && !without('take-any-owner')) return refused<Row>(row);
         if (row.token !== seenToken && !without('take-any-token')) return refused<Row>(row);
         if (done && !without('take-finished')) return refused<Row>(row);

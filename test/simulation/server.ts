@@ -23,6 +23,8 @@ export type Server = ReturnType<typeof createServer>;
 export function createServer(options: ServerOptions) {
   const { time, flavour, leaseDurationMs } = options;
   let quietUntil = -Infinity;
+  /** A take that was planned before the end of a quiet period has no token above it. */
+  let lowestToken = 0;
   /** A server that is new begins its quiet period with the first call that it gets. */
   let isNew = false;
   let skewMs = 0;
@@ -35,6 +37,7 @@ export function createServer(options: ServerOptions) {
     () => time.now,
     {
       isQuiet,
+      lowestToken: () => lowestToken,
       onShard: options.onShard,
       onRev() {
         isRevDue = true;
@@ -55,7 +58,8 @@ export function createServer(options: ServerOptions) {
     if (!isNew) return;
     isNew = false;
     if (options.mutations.has('no-quiet')) return;
-    quietUntil = time.now + leaseDurationMs;
+    quietUntil = time.now + 1.5 * leaseDurationMs;
+    lowestToken = flavour === 'redis' ? serverTime() + 1.5 * leaseDurationMs : 0;
     isRevDue = true;
     bumpRev();
   };

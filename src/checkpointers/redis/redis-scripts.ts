@@ -96,8 +96,11 @@ local function serverInfo()
   return string.match(info, 'run_id:(%w+)') or '-', tonumber(string.match(info, 'uptime_in_seconds:(%d+)') or '0')
 end
 
+-- A lease, and the time until an instance that beats and cannot read gives up: it looks at that with its beats.
+local function quietMs(leaseDurationMs) return leaseDurationMs * 3 / 2 end
+
 -- The app row, whether all is quiet, and the time. Notices that writes may have been forgotten: another process serves
--- than the row says, or the caller has seen a greater rev. From then on all is quiet for the length of a lease.
+-- than the row says, or the caller has seen a greater rev. From then on all is quiet for the length of a lease and a half.
 local function watchful()
   local found, failure = app()
   if failure then return nil, true, 0, failure end
@@ -107,12 +110,12 @@ local function watchful()
   if found.runId ~= runId or w.seenRev > found.rev then
     found.rev = math.max(found.rev, w.seenRev) + 1
     found.texts[4] = whole(found.rev)
-    found.quietUntil = t + found.leaseDurationMs
+    found.quietUntil = t + quietMs(found.leaseDurationMs)
     redis.call('HSET', APP, 'runId', runId, 'rev', found.texts[4], 'quietUntil', whole(found.quietUntil))
     tell()
-  elseif found.quietUntil > t + found.leaseDurationMs then
+  elseif found.quietUntil > t + quietMs(found.leaseDurationMs) then
     -- Its clock was set back.
-    found.quietUntil = t + found.leaseDurationMs
+    found.quietUntil = t + quietMs(found.leaseDurationMs)
     redis.call('HSET', APP, 'quietUntil', whole(found.quietUntil))
   end
   return found, t < found.quietUntil, t
@@ -181,15 +184,17 @@ local runId, uptime = serverInfo()
 local t = now()
 local quietUntil = 0
 if sessions > 0 or shards > 0 or w.seenRev >= 0 then
-  quietUntil = t + w.leaseDurationMs
+  quietUntil = t + quietMs(w.leaseDurationMs)
 elseif not w.trustEmpty then
   local offset = string.match(redis.call('INFO', 'replication'), 'second_repl_offset:(%-?%d+)') or '-1'
-  quietUntil = t + w.leaseDurationMs
+  quietUntil = t + quietMs(w.leaseDurationMs)
   if offset == '-1' then quietUntil = quietUntil - (uptime - 1) * 1000 end
 end
+-- In the past: nothing was forgotten that could come back.
+if quietUntil <= t then quietUntil = 0 end
 local texts = {whole(w.schemaVersion), whole(w.leaseDurationMs), w.start, whole(w.seenRev + 1)}
 redis.call('HSET', APP, 'schemaVersion', texts[1], 'leaseDurationMs', texts[2], 'start', texts[3], 'rev', texts[4],
-  'runId', runId, 'quietUntil', whole(math.max(0, math.min(quietUntil, t + w.leaseDurationMs))))
+  'runId', runId, 'quietUntil', whole(quietUntil))
 return {1, texts}`,
 
   createSession: `${SESSION}
@@ -238,6 +243,8 @@ bump(a)
 return applied(text)`,
 
   take: `${WITH_QUIET}${SHARD}
+-- A take from before the quiet time that is applied late: its token may be below one that was used and forgotten.
+if a and tonumber(w.token) <= a.quietUntil then return refused(text) end
 if quiet or not s or s.owner ~= w.seenOwner or s.token ~= w.seenToken or s.position == '2:SHARD_END' then
   return refused(text)
 end
