@@ -2,4 +2,4 @@
 
 import { chaosTests } from './chaos-tests.ts';
 
-chaosTests('dynamodb', 2);
+chaosTests('dynamodb', 1);

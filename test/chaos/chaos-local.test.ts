@@ -2,4 +2,4 @@
 
 import { chaosTests } from './chaos-tests.ts';
 
-chaosTests('local', 2);
+chaosTests('local', 1);

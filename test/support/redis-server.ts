@@ -165,13 +165,17 @@ function configuration(port: number, folder: string, options: RedisServerSetting
   return `${lines.join('\n')}\n`;
 }
 
-/** Free when it was asked for. Not from the range that the system gives to connections, if it can be helped. */
-export function freePort(below = 65_536): Promise<number> {
+const LOWEST_PORT = 12_000;
+
+/**
+ * Free when it was asked for, and from below what the system gives out by itself: a server that is killed finds its port again. Its
+ * bus, in a cluster, listens 10 000 above.
+ */
+export function freePort(below = 32_000): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', () => void freePort(below).then(resolve, reject));
-    // A cluster's bus listens 10 000 above its port.
-    server.listen(below === 65_536 ? 0 : 10_240 + Math.floor(Math.random() * (below - 10_240)), HOST, () => {
+    server.listen(LOWEST_PORT + Math.floor(Math.random() * (below - LOWEST_PORT)), HOST, () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });
