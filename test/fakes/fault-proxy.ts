@@ -4,6 +4,12 @@
 import { Agent, type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 
+/** Node 20 spins for ever at its exit after the reset of a socket that was ended. */
+const reset = (socket: Socket): void => {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+};
+
 /** What happens to every connection, whatever it is for. Those that are open when the fault begins are reset. */
 export const CONNECTION_FAULTS = [
   /** Nobody listens. */
@@ -131,7 +137,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
 
   /** What was written goes out first: a reset at once would overtake it. */
   const resetAfter = (socket: Socket, bytes: string | Buffer) =>
-    socket.write(bytes, () => later(5, () => socket.resetAndDestroy()));
+    socket.write(bytes, () => later(5, () => reset(socket)));
 
   const trickle = (socket: Socket, body: Buffer, from: number) => {
     if (socket.destroyed) return;
@@ -144,7 +150,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     const fault = rule?.fault ?? null;
     if (typeof fault === 'object' && fault !== null) return canned(socket, fault);
     if (fault === 'stall-headers') return;
-    if (fault === 'reset-before-reply') return socket.resetAndDestroy();
+    if (fault === 'reset-before-reply') return reset(socket);
     if (fault === 'half-close') return socket.end();
     if (fault === 'garbage') return socket.write('\u0000\u0001 what is this\r\n\r\n');
     if (fault === 'html-503' || fault === 'html-200') return canned(socket, html(fault));
@@ -169,9 +175,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       case 'cut-json':
         return canned(socket, { status: 200, body: half.toString('latin1') });
       case 'close-idle':
-        socket.write(Buffer.concat([Buffer.from(head), body]), () =>
-          later(5, () => socket.resetAndDestroy()),
-        );
+        socket.write(Buffer.concat([Buffer.from(head), body]), () => later(5, () => reset(socket)));
         return;
       default:
         return fault satisfies never;
@@ -186,7 +190,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     socket.on('error', () => undefined);
     socket.on('end', () => socket.end());
     if (connectionFault === 'reset-connect') {
-      socket.resetAndDestroy();
+      reset(socket);
       return;
     }
     if (connectionFault === 'accept-silent') return;
@@ -212,7 +216,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     new Promise<void>((resolve) => {
       if (server.listening) server.close(() => resolve());
       else resolve();
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const socket of sockets) reset(socket);
     });
   const port = await listen(0);
 
@@ -226,7 +230,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     async failConnections(fault) {
       connectionFault = fault;
       if (fault === 'refuse') await closeServer();
-      else for (const socket of sockets) socket.resetAndDestroy();
+      else for (const socket of sockets) reset(socket);
     },
     async heal() {
       rules = [];

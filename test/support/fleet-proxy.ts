@@ -32,8 +32,11 @@ export async function startFleetProxy(host: string, port: number): Promise<Fleet
   let fault: LineFault | null = null;
 
   const reset = ({ client, upstream }: Line) => {
-    client.resetAndDestroy();
-    upstream.resetAndDestroy();
+    for (const socket of [client, upstream]) {
+      // Node 20 spins for ever at its exit after the reset of a socket that was ended.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   };
   const set = ({ client, upstream }: Line) => {
     for (const socket of [client, upstream]) {
